@@ -1,0 +1,96 @@
+/* request: a command that a peer sent, on its way through a core, and the one mechanism for answering it.
+ *
+ *   shell: frame -> request_new -> dispatch -> handler --DONE----> answer is in peer->out, request is free again
+ *                                                 \---PENDING--> parked; later reply_*() then request_finish(), or on_cancel
+ *
+ * A handler answers by returning: `return reply_error(req, ...)`. A handler that must wait copies what it needs from slices
+ * (they point into the receive buffer and die when the handler returns!) into req->arena, links itself somewhere, sets
+ * req->on_cancel, optionally req->deadline, and returns PENDING. Later, exactly one of: reply_*(req) followed by request_finish(req);
+ * or the peer closes, then on_cancel(req) is called (unlink yourself; the request is freed right after it, nothing is sent).
+ *
+ * Cores never see sockets: answers are bytes appended to peer->out, and the shell writes them once a loop turn.
+ * Thread: the core's. Memory: requests are pooled; the arena is reset when the request ends. */
+#ifndef REMOTING_REQUEST_H
+#define REMOTING_REQUEST_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/timers.h"
+#include "remoting/command.h"
+#include "remoting/peer.h"
+
+enum outcome { DONE, PENDING };
+
+struct request {
+	struct command cmd; /* slices valid only until the handler returns */
+	const void *header; /* decoded per the row's schema, in the arena; its strings too die with the frame */
+	void *core;         /* struct broker *, struct namesrv * */
+	struct peer *peer;
+	uint64_t received_ms; /* monotonic */
+	struct arena arena;
+
+	/* For whoever parks it. */
+	struct list parked;                       /* a list of the handler's module; unlinked by request_finish */
+	void (*on_cancel)(struct request *req);   /* peer closed while PENDING */
+	void (*on_deadline)(struct request *req); /* timer below fired; must reply + finish, or re-arm */
+	struct timer deadline;
+	void *state; /* in the arena, the handler's */
+
+	/* request.c only */
+	struct list of_peer;
+	bool is_pending, is_answered;
+};
+
+/* Set the deadline of a parked request; on_deadline must be set. */
+void request_set_deadline(struct request *req, uint64_t in_ms);
+
+/* Ends a parked request after it was answered. Asserts, in every build, that it was answered (or is oneway) and ends once. */
+void request_finish(struct request *req);
+
+static inline bool request_is_oneway(const struct request *req) { return (req->cmd.flag & FLAG_ONEWAY) != 0; }
+
+/* Answers: encode into the peer's output in the codec of the request, opaque echoed, nothing for a oneway. All return DONE.
+ * remark may be NULL. */
+enum outcome reply_empty(struct request *req, int32_t code, const char *remark) MUST_USE;
+enum outcome reply_error(struct request *req, int32_t code, const char *fmt, ...) PRINTF(3, 4) MUST_USE;
+enum outcome reply_header(struct request *req, int32_t code, const struct schema *schema, const void *header) MUST_USE;
+enum outcome reply_body(struct request *req, struct slice body) MUST_USE; /* SUCCESS with a body; copied */
+/* Everything at once; any of schema/header, extra, body, remark may be NULL/0. */
+struct reply {
+	int32_t code;
+	const char *remark;
+	const struct schema *schema;
+	const void *header;
+	const struct ext_field *extra;
+	size_t extra_count;
+	struct slice body; /* copied into the output */
+};
+enum outcome reply_with(struct request *req, const struct reply *r) MUST_USE;
+/* For handlers that write the body straight into the output: encodes the frame head for a body of body_bytes and returns where the
+ * body must be written, now (NULL for a oneway: nothing to write). */
+uint8_t *reply_reserve_body(struct request *req, const struct reply *r, size_t body_bytes);
+
+/* ---- dispatch ---- */
+
+struct route {
+	int32_t code;
+	const char *name;            /* Apache's, e.g. "PULL_MESSAGE" */
+	const struct schema *schema; /* NULL: no ext fields are read */
+	unsigned flags;
+	enum outcome (*handler)(struct request *req);
+};
+#define ROUTE_NOT_ON_VIP 1u /* answers 3 on the VIP port (pull, lite pull, pop, peek, notification) */
+
+/* Routes of a core; `routes` must be sorted by code (asserted at start). */
+struct dispatch {
+	const struct route *routes;
+	size_t count;
+};
+void dispatch_check(const struct dispatch *d);
+
+/* Take one decoded request command from `peer` through its handler. Answers itself: unknown code or not on VIP ->
+ * REQUEST_CODE_NOT_SUPPORTED " request type N not supported"; a missing or bad field -> SYSTEM_ERROR naming it.
+ * Creates the request, and frees it unless PENDING. PEER_REQUESTS_MAX parked on one peer -> SYSTEM_BUSY. */
+void dispatch_command(const struct dispatch *d, void *core, struct peer *peer, const struct command *cmd);
+
+#endif

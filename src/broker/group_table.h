@@ -1,0 +1,43 @@
+/* group_table: subscription groups, as in config/subscriptionGroup.json (Apache SubscriptionGroupManager).
+ * Thread: core. Memory: a struct group * is valid until group_delete of it. */
+#ifndef BROKER_GROUP_TABLE_H
+#define BROKER_GROUP_TABLE_H
+
+#include "base/buf.h"
+#include "base/rc.h"
+#include "base/slice.h"
+#include "broker/topic_table.h"
+
+#define GROUPS_MAX 100000
+#define GROUP_NAME_MAX 120 /* TopicValidator / Validators: groups up to 120, 255 for generated ones */
+
+struct group_table;
+
+struct group {
+	struct slice name; /* owned */
+	bool consume_enable, consume_from_min_enable, consume_broadcast_enable, consume_message_orderly, notify_ids_changed;
+	int32_t retry_queue_nums, retry_max_times;
+	int64_t broker_id, which_broker_when_slow;
+	int32_t consume_timeout_minutes;
+	int32_t sys_flag;
+	char *retry_policy_json;      /* as it came; NULL: {"type":"CUSTOMIZED"} */
+	char *subscription_data_json; /* as it came; NULL: absent */
+	struct topic_attribute *attributes;
+	void *consumers; /* client_table's group of live consumers, NULL when none */
+};
+
+enum rc group_table_new(struct broker *b, struct group_table **out, char **error);
+void group_table_free(struct group_table *t);
+struct group *group_find(struct group_table *t, struct slice name);
+/* Known group, or one with defaults when autoCreateSubscriptionGroup allows and the name is legal
+ * (findSubscriptionGroupConfig); else NULL. */
+struct group *group_find_or_create(struct broker *b, struct slice name);
+/* JSON SubscriptionGroupConfig body of 200; *why in arena on RC_INVALID. */
+enum rc group_put_json(struct broker *b, struct slice json, struct arena *arena, const char **why);
+bool group_delete(struct broker *b, struct slice name); /* false when unknown */
+void group_write_json(const struct group *g, struct buf *out);
+void group_each(struct group_table *t, void (*visit)(void *ctx, struct group *g), void *ctx); /* sorted by name */
+const struct data_version *group_table_version(const struct group_table *t);
+size_t group_table_count(const struct group_table *t);
+
+#endif

@@ -1,0 +1,35 @@
+/* handlers: every request handler of the broker, one line each; the rows that name them are in dispatch_table.c.
+ * A file handles one family of codes (file names on the right). */
+#ifndef BROKER_HANDLERS_H
+#define BROKER_HANDLERS_H
+
+#include "remoting/request.h"
+
+enum outcome handle_send(struct request *req);                /* send.c: 10, 310 (one message or a batch by header) */
+enum outcome handle_send_batch(struct request *req);          /* send.c: 320 */
+enum outcome handle_pull(struct request *req);                /* pull.c: 11, 361 */
+enum outcome handle_send_back(struct request *req);           /* send_back.c: 36 */
+enum outcome handle_heartbeat(struct request *req);           /* client_handlers.c: 34 */
+enum outcome handle_unregister_client(struct request *req);   /* client_handlers.c: 35 */
+enum outcome handle_consumer_list(struct request *req);       /* client_handlers.c: 38 */
+enum outcome handle_check_client_config(struct request *req); /* client_handlers.c: 46 */
+enum outcome handle_query_offset(struct request *req);        /* offset_handlers.c: 14 */
+enum outcome handle_update_offset(struct request *req);       /* offset_handlers.c: 15 */
+enum outcome handle_search_offset(struct request *req);       /* offset_handlers.c: 29 */
+enum outcome handle_max_offset(struct request *req);          /* offset_handlers.c: 30 */
+enum outcome handle_min_offset(struct request *req);          /* offset_handlers.c: 31 */
+enum outcome handle_earliest_time(struct request *req);       /* offset_handlers.c: 32 */
+enum outcome handle_lock_batch(struct request *req);          /* lock_handlers.c: 41 */
+enum outcome handle_unlock_batch(struct request *req);        /* lock_handlers.c: 42 */
+enum outcome handle_view_message(struct request *req);        /* query_message.c: 33 */
+enum outcome handle_query_message(struct request *req);       /* query_message.c: 12 */
+enum outcome handle_put_topic(struct request *req);           /* topic_handlers.c: 17 */
+enum outcome handle_delete_topic(struct request *req);        /* topic_handlers.c: 215 */
+enum outcome handle_get_topic(struct request *req);           /* topic_handlers.c: 351 */
+enum outcome handle_all_topics(struct request *req);          /* topic_handlers.c: 21 */
+enum outcome handle_put_group(struct request *req);           /* group_handlers.c: 200 */
+enum outcome handle_delete_group(struct request *req);        /* group_handlers.c: 207 */
+enum outcome handle_get_group(struct request *req);           /* group_handlers.c: 352 */
+enum outcome handle_all_groups(struct request *req);          /* group_handlers.c: 201 */
+
+#endif

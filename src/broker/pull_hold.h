@@ -1,0 +1,24 @@
+/* pull_hold: pulls that wait for a message (long polling; Apache PullRequestHoldService, without its scan).
+ *
+ * Waiters hang on the store queue they wait for, so an arrival wakes exactly them, and only if the tag matches; each also has its own
+ * deadline. Bounds: HOLDS_MAX in all, above that the pull is answered at once.
+ * Thread: core. */
+#ifndef BROKER_PULL_HOLD_H
+#define BROKER_PULL_HOLD_H
+
+#include "remoting/request.h"
+#include "store/store.h"
+
+#define HOLDS_MAX 1000000
+
+struct broker;
+struct pull_hold;
+
+struct pull_hold *pull_hold_new(struct broker *b);
+void pull_hold_free(struct pull_hold *h);
+void pull_hold_topic_deleted(struct broker *b, struct slice topic); /* wakes all its waiters */
+void pull_hold_group_changed(struct broker *b, struct slice group); /* a reset or delete: wakes the group's waiters */
+void pull_hold_arrival(void *broker, struct store_queue *q, int64_t queue_offset, int64_t tags_code);
+size_t pull_hold_count(const struct pull_hold *h);
+
+#endif

@@ -1,0 +1,28 @@
+/* state_files: config/NAME.json with its .bak: loaded at start, rewritten off the core when marked dirty
+ * (temporary, fsync, old one to .bak, rename, folder fsync).
+ * Thread: core; the writing runs on LANE_STATE with a copy of the text. */
+#ifndef BROKER_STATE_FILES_H
+#define BROKER_STATE_FILES_H
+
+#include "base/buf.h"
+#include "base/rc.h"
+#include "base/slice.h"
+
+struct broker;
+struct state_files;
+
+/* Writes the whole text of a state file to out. */
+typedef void state_encode_fn(struct broker *b, struct buf *out);
+/* Reads it. RC_OK, or RC_CORRUPT: then the .bak is tried. Must leave the module as before on failure. */
+typedef enum rc state_decode_fn(struct broker *b, struct slice text);
+
+struct state_files *state_files_new(struct broker *b);
+void state_files_free(struct state_files *s); /* writes what is dirty, blocking */
+
+/* Register a file: loads it now. A missing file is fine (RC_OK). A damaged one falls back to .bak with a log line; both damaged:
+ * RC_CORRUPT and *error names them. save_every_ms: 0 = soon after each mark (coalesced), else at that period when dirty. */
+enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_every_ms, state_encode_fn *encode,
+		       state_decode_fn *decode, char **error);
+void state_file_mark(struct state_files *s, const char *name);
+
+#endif

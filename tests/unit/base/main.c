@@ -1,0 +1,11 @@
+#include "tests/unit/run.h"
+
+Suite *suite_slice(void);
+Suite *suite_timers(void);
+
+int main(int argc, char **argv)
+{
+	static suite_fn *const suites[] = {suite_slice, suite_timers};
+
+	return run_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
+}
