@@ -1,0 +1,75 @@
+package fusee.compat;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+
+/** One server process of the target under test, started with a configuration file in a folder of its own. It can be stopped, killed and started again. */
+final class Server implements AutoCloseable {
+    private final Path program;
+    private final Path folder;
+    private final Path config;
+    private Process process;
+    private int starts;
+
+    Server(String name, Path folder, Map<String, String> keys) throws IOException {
+        this.program = Path.of(System.getProperty("compat.programs"), name);
+        this.folder = folder;
+        this.config = folder.resolve("conf");
+        Files.createDirectories(folder);
+        StringBuilder text = new StringBuilder();
+        new TreeMap<>(keys).forEach((key, value) -> text.append(key).append('=').append(value).append('\n'));
+        Files.writeString(config, text);
+    }
+
+    void start() throws IOException {
+        File out = folder.resolve("stdout." + ++starts).toFile();
+        ProcessBuilder builder = new ProcessBuilder(program.toString(), "-c", config.toString());
+        builder.directory(folder.toFile()).redirectErrorStream(true).redirectOutput(out);
+        builder.environment().put("HOME", folder.toString());
+        process = builder.start();
+        Wait.until(() -> program + " says 'boot success': " + read(out), Duration.ofSeconds(60), () -> {
+            if (read(out).contains("boot success")) {
+                return true;
+            }
+            if (!process.isAlive()) {
+                throw new IllegalStateException("exit code " + process.exitValue());
+            }
+            return false;
+        });
+    }
+
+    /** As an operator does: SIGTERM, and wait for the orderly end. */
+    void stop() throws InterruptedException {
+        process.destroy();
+        if (!process.waitFor(60, TimeUnit.SECONDS)) {
+            kill();
+            throw new AssertionError(program + " did not end within 60 s of SIGTERM");
+        }
+    }
+
+    /** kill -9. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        if (process != null && process.isAlive()) {
+            kill();
+        }
+    }
+
+    private static String read(File file) {
+        try {
+            return Files.readString(file.toPath());
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}
