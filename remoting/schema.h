@@ -2,8 +2,8 @@
  *
  * A header struct begins with `uint64_t present`, bit i set when row i came (decode) or is to be written (encode):
  *
- *	struct pull_message_request_header h = { .topic = t };
- *	SCHEMA_SET(h, pull_message_request_header, topic);   -- or schema_set_all() for every row
+ *	struct get_max_offset_response_header h = {.present = HEADER_ALL(get_max_offset_response_header), .offset = 7};
+ *	struct pull_message_request_header p = {.present = HEADER_BIT(pull_message_request_header, topic), .topic = t};
  *
  * The rows are X-macros in headers.h. Thread: any (constant tables). */
 #ifndef REMOTING_SCHEMA_H
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/rc.h"
 #include "base/slice.h"
 
 enum field_type {
@@ -33,9 +34,29 @@ struct field {
 struct schema {
 	const char *name; /* Apache's class, for messages and documentation */
 	const struct field *fields;
-	size_t count; /* <= 64 */
-	size_t size;  /* of the header struct */
+	size_t count;         /* <= 64 */
+	size_t size;          /* of the header struct */
+	const uint8_t *index; /* SCHEMA_INDEX_SLOTS of row + 1, 0 = free, by schema_hash(); NULL: rows are searched in order */
 };
+
+#define SCHEMA_INDEX_SLOTS 64
+
+/* Fill a schema's index; headers.c does so for every schema before main(). At most SCHEMA_INDEX_SLOTS / 2 rows. */
+void schema_fill_index(const struct schema *s, uint8_t *index);
+
+/* Row of the field with this wire name, or -1. One hash and, nearly always, one comparison. */
+int schema_find(const struct schema *s, struct slice name);
+
+/* Give row `row` of `header` a value that came as text. Strings keep pointing at `value`. RC_OK; RC_MALFORMED when it is not of the
+ * row's type (the member and its present bit are then untouched). */
+enum rc schema_set(const struct schema *s, void *header, size_t row, struct slice value);
+
+/* Wire name of the first required row that is missing, or NULL. */
+const char *schema_missing(const struct schema *s, const void *header);
+
+/* Value of row `row` as text: strings as they are, numbers and booleans formatted into `text`. */
+#define SCHEMA_TEXT_MAX 24
+struct slice schema_text(const struct schema *s, const void *header, size_t row, char text[SCHEMA_TEXT_MAX]);
 
 /* Set the bit of every row. */
 static inline uint64_t schema_all(const struct schema *s) { return s->count == 64 ? UINT64_MAX : ((uint64_t)1 << s->count) - 1; }
