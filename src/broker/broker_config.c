@@ -1,0 +1,171 @@
+#include "broker/broker_config.h"
+
+#include <stdlib.h>
+
+#include "base/host_info.h"
+#include "base/mem.h"
+#include "store/store.h"
+
+#define HONOURED(kind, member, key, default_text, min, max, choices, flags)                                                      \
+	{#key, CONFIG_##kind, offsetof(struct broker_config, member), default_text, min, max, choices, flags},
+#define KNOWN(kind, key, default_text, flags)                                                                                    \
+	{#key,         CONFIG_##kind, offsetof(struct broker_config, kept) + BROKER_KEPT_##key * sizeof(char *),                 \
+	 default_text, INT64_MIN,     INT64_MAX,                                                                                 \
+	 NULL,         (flags) | CONFIG_KEPT},
+
+static const struct config_row rows[] = {
+#include "broker/broker_config_keys.def"
+};
+
+const struct config_schema broker_config_schema = {rows, COUNT_OF(rows)};
+
+struct broker_config *broker_config_new(void)
+{
+	struct broker_config *c = mem_zalloc(sizeof(*c));
+
+	config_defaults(&broker_config_schema, c);
+	return c;
+}
+
+void broker_config_free(struct broker_config *c)
+{
+	if (c == NULL)
+		return;
+	config_free(&broker_config_schema, c);
+	free(c);
+}
+
+static void set_if_unset(char **member, char *value)
+{
+	if (*member != NULL && **member != '\0') {
+		free(value);
+		return;
+	}
+	free(*member);
+	*member = value;
+}
+
+static enum rc check_together(const struct broker_config *c, char **error)
+{
+	/* Apache says the same and exits with -3 (BrokerStartup). */
+	if (c->broker_role == BROKER_ROLE_SLAVE && c->broker_id <= 0) {
+		*error = mem_printf("key 'brokerId': value '%lld': a SLAVE's must be greater than 0", (long long)c->broker_id);
+		return RC_INVALID;
+	}
+	if (c->listen_port <= 2) {
+		*error = mem_printf("key 'listenPort': value '%d': expected 3 or more, listenPort - 2 is the VIP port",
+				    (int)c->listen_port);
+		return RC_INVALID;
+	}
+	return RC_OK;
+}
+
+enum rc broker_config_resolve(struct broker_config *c, const char *user_home, char **error)
+{
+	set_if_unset(&c->broker_ip1, host_info_local_address());
+	set_if_unset(&c->broker_ip2, mem_strdup(c->broker_ip1));
+	set_if_unset(&c->broker_name, host_info_name("DEFAULT_BROKER"));
+	set_if_unset(&c->store_path_root_dir, mem_printf("%s/store", user_home));
+	set_if_unset(&c->store_path_commit_log, mem_printf("%s/commitlog", c->store_path_root_dir));
+	set_if_unset(&c->log_path, mem_printf("%s/logs/rocketmqlogs", user_home));
+	if (c->ha_listen_port == 0)
+		c->ha_listen_port = c->listen_port + 1;
+	if (c->broker_role != BROKER_ROLE_SLAVE)
+		c->broker_id = 0; /* a master's id is 0 whatever the file says, as in Apache's BrokerStartup */
+	return check_together(c, error);
+}
+
+/* "1s 5m 2h 1d": Apache MessageStoreConfig.parseDelayLevel. */
+static bool parse_delay(struct slice part, int64_t *delay_ms)
+{
+	int64_t n, unit;
+
+	if (part.len < 2)
+		return false;
+	switch (part.at[part.len - 1]) {
+	case 's':
+		unit = 1000;
+		break;
+	case 'm':
+		unit = 60 * 1000;
+		break;
+	case 'h':
+		unit = 60 * 60 * 1000;
+		break;
+	case 'd':
+		unit = 24 * 60 * 60 * 1000;
+		break;
+	default:
+		return false;
+	}
+	if (!slice_to_i64(slice_sub(part, 0, part.len - 1), &n) || n < 0 || n > INT64_MAX / unit)
+		return false;
+	*delay_ms = n * unit;
+	return true;
+}
+
+static enum rc parse_delay_levels(const char *text, struct store_config *out, char **error)
+{
+	struct slice rest = slice_of(text), part;
+
+	while (slice_split(&rest, ' ', &part)) {
+		if (part.len == 0)
+			continue;
+		if (out->delay_levels == DELAY_LEVELS_MAX || !parse_delay(part, &out->delay_ms[out->delay_levels])) {
+			*error = mem_printf("key 'messageDelayLevel': value '%s': expected at most %d delays such as 10s, 5m, 2h, 1d",
+					    text, DELAY_LEVELS_MAX);
+			return RC_INVALID;
+		}
+		out->delay_levels++;
+	}
+	return RC_OK;
+}
+
+static enum rc check_delete_when(const char *text, char **error)
+{
+	struct slice rest = slice_of(text), part;
+	int32_t hour;
+
+	while (slice_split(&rest, ';', &part)) {
+		if (slice_to_i32(part, &hour) && hour >= 0 && hour <= 23)
+			continue;
+		*error = mem_printf("key 'deleteWhen': value '%s': expected hours from 00 to 23, separated by ;", text);
+		return RC_INVALID;
+	}
+	return RC_OK;
+}
+
+enum rc broker_config_store(const struct broker_config *c, struct store_config *out, char **error)
+{
+	enum rc rc;
+
+	*out = (struct store_config){
+		.root = c->store_path_root_dir,
+		.commit_log_path = c->store_path_commit_log,
+		.segment_bytes = (uint64_t)c->mapped_file_size_commit_log,
+		/* Rounded up to whole entries, as getMappedFileSizeConsumeQueue does. */
+		.queue_file_entries = ((uint32_t)c->mapped_file_size_consume_queue + 19) / 20,
+		.index_slots = (uint32_t)c->max_hash_slot_num,
+		.index_entries = (uint32_t)c->max_index_num,
+		.index_enabled = c->message_index_enable,
+		.sync_flush = c->flush_disk_type == FLUSH_DISK_SYNC,
+		.flush_interval_ms = (uint32_t)c->flush_interval_commit_log,
+		.flush_least_pages = (uint32_t)c->flush_commit_log_least_pages,
+		.flush_thorough_interval_ms = (uint32_t)c->flush_commit_log_thorough_interval,
+		.sync_flush_timeout_ms = (uint32_t)c->sync_flush_timeout,
+		.queue_flush_interval_ms = (uint32_t)c->flush_interval_consume_queue,
+		.max_message_bytes = (uint32_t)c->max_message_size,
+		.file_reserved_hours = (uint32_t)c->file_reserved_time,
+		.delete_when = c->delete_when,
+		.disk_max_used_percent = (uint32_t)c->disk_max_used_space_ratio,
+		.disk_warning_ratio = c->disk_space_warning_level_ratio / 100.0,
+		.disk_clean_forcibly_ratio = c->disk_space_clean_forcibly_ratio / 100.0,
+		.clean_file_forcibly = c->clean_file_forcibly_enable,
+		.destroy_forcibly_ms = (uint32_t)c->destroy_maped_file_interval_forcibly,
+		.check_crc_on_recover = c->check_crc_on_recover,
+	};
+	rc = parse_delay_levels(c->message_delay_level ? c->message_delay_level : "", out, error);
+	if (rc == RC_OK)
+		rc = check_delete_when(c->delete_when ? c->delete_when : "", error);
+	return rc;
+}
