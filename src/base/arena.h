@@ -12,7 +12,7 @@
 #include "base/defs.h"
 #include "base/slice.h"
 
-#define ARENA_FIRST 1024
+#define ARENA_FIRST 2048
 #define ARENA_BLOCK 8192
 
 struct arena_block;

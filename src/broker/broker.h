@@ -41,6 +41,11 @@ struct broker {
 	struct broker_stats *stats;
 	struct state_files *state_files; /* config/ *.json writers */
 	bool is_stopping;
+	struct buf broker_properties;       /* MSG_REGION, TRACE_ON, CLUSTER as properties text, appended to each message sent */
+	struct buf put_properties;          /* scratch of the put under way: properties text being completed */
+	int64_t store_delay_ms[DELAY_LEVELS_MAX]; /* messageDelayLevel, [0] = level 1 */
+	int32_t store_delay_levels;
+	struct buf delay_messages;          /* scratch of the delay service: messages read */
 };
 
 /* Takes ownership of config also on failure. Opens the store and the state files (blocks: start-up).

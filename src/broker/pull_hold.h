@@ -14,8 +14,18 @@
 struct broker;
 struct pull_hold;
 
+struct pull;
+
 struct pull_hold *pull_hold_new(struct broker *b);
-void pull_hold_free(struct pull_hold *h);
+void pull_hold_free(struct pull_hold *h); /* nothing is held any more: all peers are closed */
+
+/* Hang p on its queue (p->get.queue) until p->hold_until_ms. False when HOLDS_MAX is reached. */
+bool pull_hold_add(struct broker *b, struct pull *p) MUST_USE;
+void pull_hold_remove(struct broker *b, struct pull *p); /* no effect when not held */
+
+/* Once a turn, after the store's: try again the pulls that arrivals of this turn woke. */
+void pull_hold_run_ready(struct broker *b);
+void pull_hold_release_all(struct broker *b); /* the broker stops: every held pull is answered now */
 void pull_hold_topic_deleted(struct broker *b, struct slice topic); /* wakes all its waiters */
 void pull_hold_group_changed(struct broker *b, struct slice group); /* a reset or delete: wakes the group's waiters */
 void pull_hold_arrival(void *broker, struct store_queue *q, int64_t queue_offset, int64_t tags_code);

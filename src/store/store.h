@@ -108,7 +108,7 @@ enum get_status { /* as Apache's GetMessageStatus; src/broker/pull.c turns them 
 		  GET_MESSAGE_WAS_REMOVING /* log segment gone under the queue; next_offset = first entry that is still there */
 };
 
-#define GET_RANGES_MAX 64
+#define GET_RANGES_MAX 32 /* most messages in one answer; neighbours share a range */
 struct store_get {
 	/* in; unchanged by the store */
 	struct store_queue *queue;
