@@ -70,6 +70,10 @@ enum outcome reply_with(struct request *req, const struct reply *r) MUST_USE;
  * body must be written, now (NULL for a oneway: nothing to write). */
 uint8_t *reply_reserve_body(struct request *req, const struct reply *r, size_t body_bytes);
 
+/* Takes back what reply_reserve_body appended, directly after it: the read of the body turned out to be cold. The request is
+ * unanswered again. */
+void reply_cancel_body(struct request *req);
+
 /* ---- dispatch ---- */
 
 struct route {

@@ -43,8 +43,8 @@ struct broker {
 	bool is_stopping;
 	struct buf broker_properties;       /* MSG_REGION, TRACE_ON, CLUSTER as properties text, appended to each message sent */
 	struct buf put_properties;          /* scratch of the put under way: properties text being completed */
-	int64_t store_delay_ms[DELAY_LEVELS_MAX]; /* messageDelayLevel, [0] = level 1 */
-	int32_t store_delay_levels;
+	int64_t delay_ms[DELAY_LEVELS_MAX]; /* messageDelayLevel, [0] = level 1; set by broker_new from the store's configuration */
+	int32_t delay_levels;
 	struct buf delay_messages;          /* scratch of the delay service: messages read */
 };
 

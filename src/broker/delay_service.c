@@ -26,10 +26,10 @@ struct level {
 	struct timer timer; /* running: waits for the head or a retry */
 	struct broker *broker;
 	struct delay_service *service;
-	int32_t number;   /* 1 .. */
-	int64_t offset;   /* next queue offset to deliver */
+	int32_t number;    /* 1 .. */
+	int64_t offset;    /* next queue offset to deliver */
 	int64_t moving_to; /* offset once what was appended is written */
-	bool is_busy;     /* reading or writing: no second round meanwhile */
+	bool is_busy;      /* reading or writing: no second round meanwhile */
 	struct store_get get;
 	struct store_wait wait;
 	/* of the round under way, for the filter */
@@ -45,61 +45,16 @@ struct delay_service {
 
 static void deliver(struct level *l);
 
-int32_t delay_service_levels(const struct delay_service *d)
-{
-	return d->count;
-}
+int32_t delay_service_levels(const struct delay_service *d) { return d->count; }
 
 int64_t delay_service_offset(const struct delay_service *d, int32_t level)
 {
 	return level >= 1 && level <= d->count ? d->levels[level - 1].offset : 0;
 }
 
-/* ---- messageDelayLevel ---- */
-
-static int64_t unit_ms(char unit)
-{
-	switch (unit) {
-	case 's':
-		return 1000;
-	case 'm':
-		return 60 * 1000;
-	case 'h':
-		return 60 * 60 * 1000;
-	case 'd':
-		return 24 * 60 * 60 * 1000;
-	default:
-		return 0;
-	}
-}
-
-int delay_levels_parse(struct slice text, int64_t *delay_ms, int max, struct slice *bad)
-{
-	struct slice item;
-	int count = 0;
-
-	while (slice_split(&text, ' ', &item)) {
-		int64_t number, unit;
-
-		if (item.len == 0)
-			continue;
-		unit = unit_ms(item.at[item.len - 1]);
-		if (count == max || unit == 0 || !slice_to_i64(slice_sub(item, 0, item.len - 1), &number) || number < 0 ||
-		    number > INT64_MAX / 2 / unit) {
-			*bad = item;
-			return -1;
-		}
-		delay_ms[count++] = number * unit;
-	}
-	return count;
-}
-
 /* ---- delivery ---- */
 
-static void run_again(struct level *l, uint64_t in_ms)
-{
-	timer_start(l->broker->timers, &l->timer, in_ms);
-}
+static void run_again(struct level *l, uint64_t in_ms) { timer_start(l->broker->timers, &l->timer, in_ms); }
 
 static void on_timer(struct timer *t)
 {
@@ -122,7 +77,7 @@ static bool is_due(const struct store_get *g, int64_t deliver_at_ms)
 {
 	struct level *l = (struct level *)(uintptr_t)g->filter_arg;
 	int64_t offset = l->looked_at++;
-	int64_t most = l->now_ms + l->broker->store_delay_ms[l->number - 1];
+	int64_t most = l->now_ms + l->broker->delay_ms[l->number - 1];
 
 	if (l->first_not_due >= 0)
 		return false;
@@ -138,7 +93,7 @@ static bool is_due(const struct store_get *g, int64_t deliver_at_ms)
 /* The message as it was before it was parked. DELAY, REAL_TOPIC and REAL_QID stay in its properties, as Apache leaves them. */
 static enum rc put_back(struct level *l, struct message *m, struct append_result *at)
 {
-	static const char *const without[] = { "TIMER_DELIVER_MS", "TIMER_DELAY_SEC", NULL };
+	static const char *const without[] = {"TIMER_DELIVER_MS", "TIMER_DELAY_SEC", NULL};
 	struct broker *b = l->broker;
 	struct message_props props;
 	struct topic *topic;
@@ -146,7 +101,8 @@ static enum rc put_back(struct level *l, struct message *m, struct append_result
 
 	message_props_scan(m->properties, &props);
 	if (props.real_topic.len == 0 || !slice_to_i32(props.real_queue_id, &m->queue_id) || m->queue_id < 0) {
-		log_error("broker", "delayed message at %lld has no usable REAL_TOPIC and REAL_QID: dropped", (long long)m->physical_offset);
+		log_error("broker", "delayed message at %lld has no usable REAL_TOPIC and REAL_QID: dropped",
+			  (long long)m->physical_offset);
 		return RC_INVALID;
 	}
 	buf_clear(&b->put_properties);
@@ -176,7 +132,7 @@ static void on_written(struct store_wait *w, enum rc rc)
 /* Append what was read; stops at the first that cannot be. `from` is the offset after the last one appended. */
 static void deliver_read(struct level *l, struct slice bytes)
 {
-	struct append_result at = { 0 };
+	struct append_result at = {0};
 	int64_t moved_to = l->offset;
 	bool any = false;
 	struct message m;
@@ -214,8 +170,8 @@ static void correct_offset(struct level *l)
 
 	if (to == l->offset)
 		return;
-	log_warn("broker", "delay level %d: offset %lld is not in its queue [%lld, %lld): corrected to %lld", l->number, (long long)l->offset,
-	         (long long)l->get.min_offset, (long long)l->get.max_offset, (long long)to);
+	log_warn("broker", "delay level %d: offset %lld is not in its queue [%lld, %lld): corrected to %lld", l->number,
+		 (long long)l->offset, (long long)l->get.min_offset, (long long)l->get.max_offset, (long long)to);
 	l->offset = to;
 	if (to < l->get.max_offset)
 		run_again(l, 0);
@@ -287,7 +243,7 @@ void delay_service_added(struct broker *b, int32_t level)
 	ASSERT(level >= 1 && level <= b->delay->count);
 	/* The queue is in order, so a running timer is for an earlier one. */
 	if (b->delay->is_started && !l->is_busy && !timer_is_running(&l->timer))
-		run_again(l, (uint64_t)b->store_delay_ms[level - 1]);
+		run_again(l, (uint64_t)b->delay_ms[level - 1]);
 }
 
 /* ---- delayOffset.json: {"dataVersion":{...},"offsetTable":{1:5,2:0}} ---- */
@@ -296,12 +252,12 @@ void delay_service_write_json(struct broker *b, struct buf *out)
 {
 	struct json_writer w;
 
-	json_writer_init(&w, out, JSON_PRETTY);
-	json_object_begin(&w);
+	json_begin(&w, out, JSON_PRETTY);
+	json_object(&w);
 	json_key(&w, "offsetTable");
-	json_object_begin(&w);
+	json_object(&w);
 	for (int32_t i = 0; i < b->delay->count; i++) {
-		json_key_i64(&w, b->delay->levels[i].number, JSON_KEY_BARE);
+		json_key_i64(&w, b->delay->levels[i].number, JSON_BARE);
 		json_i64(&w, b->delay->levels[i].offset);
 	}
 	json_object_end(&w);
@@ -310,21 +266,21 @@ void delay_service_write_json(struct broker *b, struct buf *out)
 
 static enum rc decode(struct broker *b, struct slice text)
 {
-	cJSON *root = json_parse(text);
-	const cJSON *table = root ? cJSON_GetObjectItemCaseSensitive(root, "offsetTable") : NULL;
-	const cJSON *item;
+	cJSON *root;
+	enum rc rc = json_parse(text, &root);
 
-	if (root == NULL)
+	if (rc != RC_OK)
 		return RC_CORRUPT;
-	cJSON_ArrayForEach(item, table)
+	JSON_EACH(item, json_get_object(root, "offsetTable"))
 	{
 		int32_t level;
+		int64_t offset;
 
-		if (slice_to_i32(slice_of(item->string), &level) && level >= 1 && level <= b->delay->count && cJSON_IsNumber(item) &&
-		    item->valuedouble >= 0)
-			b->delay->levels[level - 1].offset = (int64_t)item->valuedouble;
+		if (slice_to_i32(json_name(item), &level) && level >= 1 && level <= b->delay->count &&
+		    json_value_i64(item, &offset) && offset >= 0)
+			b->delay->levels[level - 1].offset = offset;
 	}
-	cJSON_Delete(root);
+	json_free(root);
 	return RC_OK;
 }
 
@@ -334,16 +290,16 @@ enum rc delay_service_new(struct broker *b, struct delay_service **out, char **e
 	enum rc rc;
 
 	d->broker = b;
-	d->count = b->store_delay_levels;
+	d->count = b->delay_levels;
 	for (int32_t i = 0; i < d->count; i++) {
-		d->levels[i] = (struct level){ .broker = b, .service = d, .number = i + 1 };
+		d->levels[i] = (struct level){.broker = b, .service = d, .number = i + 1};
 		d->levels[i].timer.on_timer = on_timer;
 		d->levels[i].wait.on_ready = on_written;
 		list_init(&d->levels[i].wait.link);
 	}
 	b->delay = d;
-	rc = state_file_add(b->state_files, STATE_FILE, (uint64_t)b->config->flush_delay_offset_interval, delay_service_write_json, decode,
-	                    error);
+	rc = state_file_add(b->state_files, STATE_FILE, (uint64_t)b->config->flush_delay_offset_interval,
+			    delay_service_write_json, decode, error);
 	if (rc != RC_OK) {
 		b->delay = NULL;
 		free(d);

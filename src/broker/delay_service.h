@@ -19,14 +19,11 @@ enum rc delay_service_new(struct broker *b, struct delay_service **out, char **e
 void delay_service_start(struct broker *b); /* the store is open, topics are there */
 void delay_service_free(struct delay_service *d);
 
-int32_t delay_service_levels(const struct delay_service *d); /* how many levels messageDelayLevel has */
-void delay_service_added(struct broker *b, int32_t level);   /* a message was parked at this level */
+int32_t delay_service_levels(const struct delay_service *d);                /* how many levels messageDelayLevel has */
+void delay_service_added(struct broker *b, int32_t level);                  /* a message was parked at this level */
 int64_t delay_service_offset(const struct delay_service *d, int32_t level); /* delivered so far: queue offset */
 
 /* The text of delayOffset.json: also the answer to GET_ALL_DELAY_OFFSET. */
 void delay_service_write_json(struct broker *b, struct buf *out);
-
-/* Parse messageDelayLevel ("1s 5s 2m 1h 1d") into milliseconds. Returns the number of levels, or -1 with *bad = the item that is wrong. */
-int delay_levels_parse(struct slice text, int64_t *delay_ms, int max, struct slice *bad);
 
 #endif

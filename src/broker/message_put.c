@@ -44,17 +44,17 @@ static void note_property(struct message_props *p, struct slice name, struct sli
 		struct slice name;
 		size_t offset;
 	} known[] = {
-		{ SLICE_LIT("UNIQ_KEY"), offsetof(struct message_props, uniq_key) },
-		{ SLICE_LIT("KEYS"), offsetof(struct message_props, keys) },
-		{ SLICE_LIT("TAGS"), offsetof(struct message_props, tags) },
-		{ SLICE_LIT("DELAY"), offsetof(struct message_props, delay) },
-		{ SLICE_LIT("WAIT"), offsetof(struct message_props, wait) },
-		{ SLICE_LIT("TRAN_MSG"), offsetof(struct message_props, tran_msg) },
-		{ SLICE_LIT("CLUSTER"), offsetof(struct message_props, cluster) },
-		{ SLICE_LIT("RETRY_TOPIC"), offsetof(struct message_props, retry_topic) },
-		{ SLICE_LIT("ORIGIN_MESSAGE_ID"), offsetof(struct message_props, origin_message_id) },
-		{ SLICE_LIT("REAL_TOPIC"), offsetof(struct message_props, real_topic) },
-		{ SLICE_LIT("REAL_QID"), offsetof(struct message_props, real_queue_id) },
+		{SLICE_LIT("UNIQ_KEY"), offsetof(struct message_props, uniq_key)},
+		{SLICE_LIT("KEYS"), offsetof(struct message_props, keys)},
+		{SLICE_LIT("TAGS"), offsetof(struct message_props, tags)},
+		{SLICE_LIT("DELAY"), offsetof(struct message_props, delay)},
+		{SLICE_LIT("WAIT"), offsetof(struct message_props, wait)},
+		{SLICE_LIT("TRAN_MSG"), offsetof(struct message_props, tran_msg)},
+		{SLICE_LIT("CLUSTER"), offsetof(struct message_props, cluster)},
+		{SLICE_LIT("RETRY_TOPIC"), offsetof(struct message_props, retry_topic)},
+		{SLICE_LIT("ORIGIN_MESSAGE_ID"), offsetof(struct message_props, origin_message_id)},
+		{SLICE_LIT("REAL_TOPIC"), offsetof(struct message_props, real_topic)},
+		{SLICE_LIT("REAL_QID"), offsetof(struct message_props, real_queue_id)},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(known); i++) {
@@ -65,8 +65,8 @@ static void note_property(struct message_props *p, struct slice name, struct sli
 	}
 	if (name.len >= 6 && name.at[0] == 'T' && name.at[1] == 'I' && is_timer_property(name))
 		p->has_timer = true;
-	if (slice_eq(name, SLICE_LIT("POP_CK")) || slice_eq(name, SLICE_LIT("MSG_REGION")) || slice_eq(name, SLICE_LIT("TRACE_ON")) ||
-	    slice_eq(name, SLICE_LIT("CLUSTER")))
+	if (slice_eq(name, SLICE_LIT("POP_CK")) || slice_eq(name, SLICE_LIT("MSG_REGION")) ||
+	    slice_eq(name, SLICE_LIT("TRACE_ON")) || slice_eq(name, SLICE_LIT("CLUSTER")))
 		p->has_reserved = true;
 }
 
@@ -74,7 +74,7 @@ void message_props_scan(struct slice text, struct message_props *props)
 {
 	struct slice name, value;
 
-	*props = (struct message_props){ 0 };
+	*props = (struct message_props){0};
 	while (message_props_next(&text, &name, &value))
 		note_property(props, name, value);
 }
@@ -137,7 +137,8 @@ static void make_delayed(struct broker *b, struct message *m, struct buf *props_
 	m->queue_id = level - 1;
 }
 
-enum rc message_put(struct broker *b, struct message *m, struct buf *props_text, int32_t delay_level, struct append_result *result)
+enum rc message_put(struct broker *b, struct message *m, struct buf *props_text, int32_t delay_level,
+		    struct append_result *result)
 {
 	struct topic *topic;
 	struct store_queue *queue;
@@ -161,7 +162,7 @@ enum rc message_put(struct broker *b, struct message *m, struct buf *props_text,
 
 enum watermark message_put_mark(const struct broker *b, bool waits)
 {
-	return waits && broker_config_is_sync_flush(b->config) ? WATERMARK_FLUSHED : WATERMARK_WRITTEN;
+	return waits && b->config->flush_disk_type == FLUSH_DISK_SYNC ? WATERMARK_FLUSHED : WATERMARK_WRITTEN;
 }
 
 int32_t message_put_error(struct broker *b, enum rc rc, struct arena *arena, const char **remark)
@@ -171,20 +172,21 @@ int32_t message_put_error(struct broker *b, enum rc rc, struct arena *arena, con
 	switch (rc) {
 	case RC_TOO_BIG:
 		*remark = arena_printf(arena,
-		                       "the message is illegal, maybe msg body or properties length not matched. msg body length "
-		                       "limit %dB, msg properties length limit 32KB.",
-		                       b->config->max_message_size);
+				       "the message is illegal, maybe msg body or properties length not matched. msg body length "
+				       "limit %dB, msg properties length limit 32KB.",
+				       b->config->max_message_size);
 		return MESSAGE_ILLEGAL;
 	case RC_READ_ONLY:
 	case RC_DISK_FULL:
 	case RC_IO:
 		store_get_figures(b->store, &figures);
-		*remark = arena_printf(arena,
-		                       "service not available now. It may be caused by one of the following reasons: the broker's disk "
-		                       "is full [CL: %5.2f CQ: %5.2f INDEX: %5.2f], messages are put to the slave, message store has been "
-		                       "shut down, etc. (%s)",
-		                       figures.disk_ratio_commit_log, figures.disk_ratio_queues, figures.disk_ratio_queues,
-		                       figures.why_read_only[0] ? figures.why_read_only : rc_text(rc));
+		*remark = arena_printf(
+			arena,
+			"service not available now. It may be caused by one of the following reasons: the broker's disk "
+			"is full [CL: %5.2f CQ: %5.2f INDEX: %5.2f], messages are put to the slave, message store has been "
+			"shut down, etc. (%s)",
+			figures.disk_ratio_commit_log, figures.disk_ratio_queues, figures.disk_ratio_queues,
+			figures.why_read_only[0] ? figures.why_read_only : rc_text(rc));
 		return SERVICE_NOT_AVAILABLE;
 	case RC_BUSY:
 		*remark = arena_printf(arena, "the broker holds as many queues as it can (%d)", STORE_QUEUES_MAX);
@@ -197,10 +199,10 @@ int32_t message_put_error(struct broker *b, enum rc rc, struct arena *arena, con
 
 struct host peer_host(const struct peer *peer)
 {
-	struct host host = { 0 };
+	struct host host = {0};
 
 	if (host_parse(slice_of(peer->address), &host) != RC_OK)
-		host = (struct host){ 0 };
+		host = (struct host){0};
 	return host;
 }
 
@@ -219,10 +221,7 @@ static uint32_t next_random(void)
 	return state;
 }
 
-int32_t random_queue(int32_t queues)
-{
-	return queues > 1 ? (int32_t)(next_random() % (uint32_t)queues) : 0;
-}
+int32_t random_queue(int32_t queues) { return queues > 1 ? (int32_t)(next_random() % (uint32_t)queues) : 0; }
 
 /* Address 4, process 2, a random word in place of the class loader's hash 4, time of day 4, counter 2: 16 bytes in hex. */
 void unique_id(const struct broker *b, char out[33])
@@ -233,6 +232,6 @@ void unique_id(const struct broker *b, char out[33])
 	if (instance == 0)
 		instance = next_random();
 	snprintf(out, 33, "%02X%02X%02X%02X%04X%08X%08X%04X", b->store_host.addr[0], b->store_host.addr[1], b->store_host.addr[2],
-	         b->store_host.addr[3], (unsigned)getpid() & 0xFFFF, instance, (uint32_t)b->wall_ms, counter);
+		 b->store_host.addr[3], (unsigned)getpid() & 0xFFFF, instance, (uint32_t)b->wall_ms, counter);
 	counter++;
 }

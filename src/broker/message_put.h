@@ -36,7 +36,7 @@ void message_props_copy(struct buf *out, struct slice text, const char *const *w
  * schedule topic's instead. `props_text` is the buffer that m->properties lies in; it grows by REAL_TOPIC and REAL_QID when delayed.
  * Returns as store_append, and RC_BUSY when no more queues can be opened. */
 enum rc message_put(struct broker *b, struct message *m, struct buf *props_text, int32_t delay_level,
-                    struct append_result *result) MUST_USE;
+		    struct append_result *result) MUST_USE;
 
 /* What to wait for before a put is acknowledged: the flush when flushDiskType is SYNC_FLUSH and the sender waits. */
 enum watermark message_put_mark(const struct broker *b, bool waits);

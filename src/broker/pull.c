@@ -16,6 +16,7 @@
 #include "broker/pull_hold.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
+#include "remoting/request_code.h"
 #include "remoting/response_code.h"
 
 #define PULL_FLAG_COMMIT_OFFSET 0x1
@@ -31,10 +32,10 @@ enum { FORBIDDEN_GROUP = 1, FORBIDDEN_TOPIC = 2, FORBIDDEN_BROADCASTING = 3, FOR
 
 static enum outcome forbid(struct request *req, int32_t type, const char *remark)
 {
-	struct pull_message_response_header h = { .forbidden_type = type };
-	struct reply r = { .code = NO_PERMISSION, .remark = remark, .schema = &pull_message_response_header_schema, .header = &h };
+	struct pull_message_response_header h = {.forbidden_type = type};
+	struct reply r = {.code = NO_PERMISSION, .remark = remark, .schema = &pull_message_response_header_schema, .header = &h};
 
-	h.present = SCHEMA_BIT(pull_message_response_header, forbidden_type);
+	h.present = HEADER_BIT(pull_message_response_header, forbidden_type);
 	return reply_with(req, &r);
 }
 
@@ -94,13 +95,13 @@ static void fill_header(const struct pull *p, struct pull_message_response_heade
 		.topic_sys_flag = topic ? topic->sys_flag : 0,
 		.group_sys_flag = group ? group->sys_flag : 0,
 	};
-	h->present = schema_all(&pull_message_response_header_schema) & ~SCHEMA_BIT(pull_message_response_header, forbidden_type);
+	h->present = HEADER_ALL(pull_message_response_header) & ~HEADER_BIT(pull_message_response_header, forbidden_type);
 }
 
 static enum outcome answer_without_messages(struct pull *p, int32_t code, const char *remark)
 {
 	struct pull_message_response_header h;
-	struct reply r = { .code = code, .remark = remark, .schema = &pull_message_response_header_schema, .header = &h };
+	struct reply r = {.code = code, .remark = remark, .schema = &pull_message_response_header_schema, .header = &h};
 
 	fill_header(p, &h);
 	return reply_with(p->req, &r);
@@ -146,7 +147,7 @@ static enum outcome answer_messages(struct pull *p)
 {
 	struct broker *b = p->req->core;
 	struct pull_message_response_header h;
-	struct reply r = { .code = SUCCESS, .remark = "FOUND", .schema = &pull_message_response_header_schema, .header = &h };
+	struct reply r = {.code = SUCCESS, .remark = "FOUND", .schema = &pull_message_response_header_schema, .header = &h};
 	uint8_t *body;
 	enum rc rc;
 
@@ -156,14 +157,15 @@ static enum outcome answer_messages(struct pull *p)
 		return DONE;
 	rc = store_get_read(b->store, &p->get, body);
 	if (rc == RC_OK) {
-		stats_count_get(b, topic_find(b->topics, p->topic_name), p->group, (uint64_t)p->get.count, (uint64_t)p->get.bytes);
+		stats_count_get(b, topic_find(b->topics, p->topic_name), p->group, (uint64_t)p->get.count,
+				(uint64_t)p->get.bytes);
 		return DONE;
 	}
 	reply_cancel_body(p->req);
 	if (rc == RC_PENDING)
 		return wait_until_warm(p);
-	return reply_error(p->req, SYSTEM_ERROR, "read of topic '%.*s' queue %d at %lld: %s", SLICE_ARG(p->topic_name), p->queue_id,
-	                   (long long)p->offset, rc_text(rc));
+	return reply_error(p->req, SYSTEM_ERROR, "read of topic '%.*s' queue %d at %lld: %s", SLICE_ARG(p->topic_name),
+			   p->queue_id, (long long)p->offset, rc_text(rc));
 }
 
 /* ---- looking ---- */
@@ -237,7 +239,7 @@ enum outcome pull_try(struct pull *p)
 		return wait_until_warm(p);
 	if (rc != RC_OK)
 		return reply_error(p->req, SYSTEM_ERROR, "look-up in topic '%.*s' queue %d at %lld: %s", SLICE_ARG(p->topic_name),
-		                   p->queue_id, (long long)p->offset, rc_text(rc));
+				   p->queue_id, (long long)p->offset, rc_text(rc));
 	if (g->status == GET_FOUND)
 		return answer_messages(p);
 	return hold_or_answer(p, code_of_status(g->status, p->offset));
@@ -245,10 +247,7 @@ enum outcome pull_try(struct pull *p)
 
 /* ---- the request ---- */
 
-static bool is_tag_type(struct slice type)
-{
-	return type.len == 0 || slice_is(type, "TAG");
-}
+static bool is_tag_type(struct slice type) { return type.len == 0 || slice_is(type, "TAG"); }
 
 /* The subscription that came with the pull. PENDING: fine; DONE: refused. */
 static enum outcome take_own_subscription(struct pull *p, const struct pull_message_request_header *h)
@@ -264,7 +263,8 @@ static enum outcome take_own_subscription(struct pull *p, const struct pull_mess
 }
 
 /* The subscription that the group's heartbeat told. PENDING: fine; DONE: refused. */
-static enum outcome check_group_subscription(struct pull *p, const struct group *group, const struct pull_message_request_header *h)
+static enum outcome check_group_subscription(struct pull *p, const struct group *group,
+					     const struct pull_message_request_header *h)
 {
 	struct broker *b = p->req->core;
 	struct consumer_group *members = consumer_group_find(b->clients, p->group);
@@ -274,7 +274,8 @@ static enum outcome check_group_subscription(struct pull *p, const struct group 
 		return reply_error(p->req, SUBSCRIPTION_NOT_EXIST, "the consumer's group info not exist");
 	if (!group->consume_broadcast_enable && consumer_group_model(members) == MODEL_BROADCASTING)
 		return forbid(p->req, FORBIDDEN_BROADCASTING,
-		              arena_printf(&p->req->arena, "the consumer group[%.*s] can not consume by broadcast way", SLICE_ARG(p->group)));
+			      arena_printf(&p->req->arena, "the consumer group[%.*s] can not consume by broadcast way",
+					   SLICE_ARG(p->group)));
 	s = consumer_group_subscription(members, p->topic_name);
 	if (s == NULL)
 		return reply_error(p->req, SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist");
@@ -285,33 +286,34 @@ static enum outcome check_group_subscription(struct pull *p, const struct group 
 
 /* Broker, group, topic, queue: may this pull be at all? PENDING: yes, *group and *topic are set; DONE: refused. */
 static enum outcome check_pull(struct request *req, const struct pull_message_request_header *h, struct group **group,
-                               struct topic **topic)
+			       struct topic **topic)
 {
 	struct broker *b = req->core;
 
 	if (!(b->config->broker_permission & PERM_READ))
 		return forbid(req, FORBIDDEN_BROKER,
-		              arena_printf(&req->arena, "the broker[%s] pulling message is forbidden", b->config->broker_ip1));
+			      arena_printf(&req->arena, "the broker[%s] pulling message is forbidden", b->config->broker_ip1));
 	if (req->cmd.code == LITE_PULL_MESSAGE && !b->config->lite_pull_message_enable)
-		return forbid(req, FORBIDDEN_BROKER,
-		              arena_printf(&req->arena, "the broker[%s] for lite pull consumer is forbidden", b->config->broker_ip1));
+		return forbid(
+			req, FORBIDDEN_BROKER,
+			arena_printf(&req->arena, "the broker[%s] for lite pull consumer is forbidden", b->config->broker_ip1));
 	*group = group_find_or_create(b, h->consumer_group);
 	if (*group == NULL)
 		return reply_error(req, SUBSCRIPTION_GROUP_NOT_EXIST, "subscription group [%.*s] does not exist",
-		                   SLICE_ARG(h->consumer_group));
+				   SLICE_ARG(h->consumer_group));
 	if (!(*group)->consume_enable)
 		return forbid(req, FORBIDDEN_GROUP,
-		              arena_printf(&req->arena, "subscription group no permission, %.*s", SLICE_ARG(h->consumer_group)));
+			      arena_printf(&req->arena, "subscription group no permission, %.*s", SLICE_ARG(h->consumer_group)));
 	*topic = topic_find(b->topics, h->topic);
 	if (*topic == NULL)
 		return topic_not_exist(req, h->topic);
 	if (!((*topic)->perm & PERM_READ))
 		return forbid(req, FORBIDDEN_TOPIC,
-		              arena_printf(&req->arena, "the topic[%.*s] pulling message is forbidden", SLICE_ARG(h->topic)));
+			      arena_printf(&req->arena, "the topic[%.*s] pulling message is forbidden", SLICE_ARG(h->topic)));
 	if (h->queue_id < 0 || h->queue_id >= (*topic)->read_queues)
 		return reply_error(req, INVALID_PARAMETER,
-		                   "queueId[%d] is illegal, topic:[%.*s] topicConfig.readQueueNums:[%d] consumer:[%s]", h->queue_id,
-		                   SLICE_ARG(h->topic), (*topic)->read_queues, req->peer->address);
+				   "queueId[%d] is illegal, topic:[%.*s] topicConfig.readQueueNums:[%d] consumer:[%s]",
+				   h->queue_id, SLICE_ARG(h->topic), (*topic)->read_queues, req->peer->address);
 	return PENDING;
 }
 
@@ -364,7 +366,7 @@ enum outcome handle_pull(struct request *req)
 	if (!is_tag_type(p->has_own_subscription ? h->expression_type : pull_subscription(p)->expression_type) &&
 	    !b->config->enable_property_filter)
 		return reply_error(req, SYSTEM_ERROR, "The broker does not support consumer to filter message by %.*s",
-		                   SLICE_ARG(h->expression_type));
+				   SLICE_ARG(h->expression_type));
 	if (h->sys_flag & PULL_FLAG_COMMIT_OFFSET)
 		offset_put(b->offsets, p->group, p->topic_name, p->queue_id, h->commit_offset);
 	if (take_reset(p, topic))

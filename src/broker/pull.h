@@ -18,10 +18,10 @@ struct pull {
 	struct slice group, topic_name; /* copies in the arena once parked */
 	int32_t queue_id, max_count;
 	int64_t offset;
-	bool may_hold;                  /* suspend flag set and not yet over */
-	bool is_parked;                 /* the handler has returned PENDING */
-	uint64_t hold_until_ms;         /* monotonic */
-	bool has_own_subscription;      /* came with the pull (sysFlag 0x4): `own` */
+	bool may_hold;             /* suspend flag set and not yet over */
+	bool is_parked;            /* the handler has returned PENDING */
+	uint64_t hold_until_ms;    /* monotonic */
+	bool has_own_subscription; /* came with the pull (sysFlag 0x4): `own` */
 	int64_t sub_version;
 	struct subscription own;
 	struct store_get get;

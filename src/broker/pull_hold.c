@@ -39,10 +39,7 @@ void pull_hold_free(struct pull_hold *h)
 	free(h);
 }
 
-size_t pull_hold_count(const struct pull_hold *h)
-{
-	return h->count;
-}
+size_t pull_hold_count(const struct pull_hold *h) { return h->count; }
 
 static struct waiters *waiters_of(struct pull_hold *h, struct store_queue *queue)
 {

@@ -25,7 +25,7 @@ void pull_hold_remove(struct broker *b, struct pull *p); /* no effect when not h
 
 /* Once a turn, after the store's: try again the pulls that arrivals of this turn woke. */
 void pull_hold_run_ready(struct broker *b);
-void pull_hold_release_all(struct broker *b); /* the broker stops: every held pull is answered now */
+void pull_hold_release_all(struct broker *b);                       /* the broker stops: every held pull is answered now */
 void pull_hold_topic_deleted(struct broker *b, struct slice topic); /* wakes all its waiters */
 void pull_hold_group_changed(struct broker *b, struct slice group); /* a reset or delete: wakes the group's waiters */
 void pull_hold_arrival(void *broker, struct store_queue *q, int64_t queue_offset, int64_t tags_code);

@@ -15,10 +15,7 @@
 #define QUERY_MAX 64                     /* most messages in one answer; defaultQueryMaxNum is 32 */
 #define QUERY_BODY_MAX (8 * 1024 * 1024) /* most bytes in one answer; a frame holds 16 MiB */
 
-static void free_bytes(void *arg)
-{
-	buf_free(arg);
-}
+static void free_bytes(void *arg) { buf_free(arg); }
 
 /* ---- 33 ---- */
 
@@ -74,7 +71,7 @@ enum outcome handle_view_message(struct request *req)
 
 /* ---- 12 ---- */
 
-struct query { /* malloc'ed: a job that is under way outlives a closed connection */
+struct query {               /* malloc'ed: a job that is under way outlives a closed connection */
 	struct request *req; /* NULL once the peer has gone */
 	struct broker *broker;
 	struct store_query of_store;
@@ -124,11 +121,12 @@ static bool is_wanted(const struct query *q, struct slice bytes)
 
 static enum outcome query_answer(struct query *q)
 {
-	struct query_message_response_header h = { .index_last_update_timestamp = q->of_store.index_last_update_ms,
-		                                   .index_last_update_phyoffset = q->of_store.index_last_physical_offset };
-	struct reply r = { .code = SUCCESS, .schema = &query_message_response_header_schema, .header = &h, .body = buf_slice(&q->body) };
+	struct query_message_response_header h = {.index_last_update_timestamp = q->of_store.index_last_update_ms,
+						  .index_last_update_phyoffset = q->of_store.index_last_physical_offset};
+	struct reply r = {
+		.code = SUCCESS, .schema = &query_message_response_header_schema, .header = &h, .body = buf_slice(&q->body)};
 
-	h.present = schema_all(&query_message_response_header_schema);
+	h.present = HEADER_ALL(query_message_response_header);
 	if (q->body.len == 0)
 		return reply_error(q->req, QUERY_NOT_FOUND, "can not find message, maybe time range not correct");
 	return reply_with(q->req, &r);
@@ -160,10 +158,7 @@ static void query_go_on(struct query *q)
 	request_finish(req);
 }
 
-static void query_on_warm(struct store_get *g)
-{
-	query_go_on(CONTAINER_OF(g, struct query, get));
-}
+static void query_on_warm(struct store_get *g) { query_go_on(CONTAINER_OF(g, struct query, get)); }
 
 static void query_on_done(struct store_query *of_store, enum rc rc)
 {

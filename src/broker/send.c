@@ -62,7 +62,7 @@ static enum outcome check_send(struct request *req, const struct send_message_re
 
 	if ((int64_t)b->wall_ms < b->config->start_accept_send_request_time_stamp)
 		return reply_error(req, SYSTEM_ERROR, "broker unable to service, until %lld",
-		                   (long long)b->config->start_accept_send_request_time_stamp);
+				   (long long)b->config->start_accept_send_request_time_stamp);
 	topic = topic_find(b->topics, h->topic);
 	if (!(b->config->broker_permission & PERM_WRITE) && topic != NULL && topic->is_order)
 		return reply_error(req, NO_PERMISSION, "the broker[%s] sending message is forbidden", b->config->broker_ip1);
@@ -83,10 +83,11 @@ static enum outcome check_send(struct request *req, const struct send_message_re
 		return reply_error(req, NO_PERMISSION, "the topic[%.*s] sending message is forbidden", SLICE_ARG(h->topic));
 	queues = topic->write_queues > topic->read_queues ? topic->write_queues : topic->read_queues;
 	if (h->queue_id >= queues)
-		return reply_error(req, INVALID_PARAMETER,
-		                   "request queueId[%d] is illegal, TopicConfig [topicName=%.*s, readQueueNums=%d, writeQueueNums=%d] "
-		                   "Producer: %s",
-		                   h->queue_id, SLICE_ARG(h->topic), topic->read_queues, topic->write_queues, req->peer->address);
+		return reply_error(
+			req, INVALID_PARAMETER,
+			"request queueId[%d] is illegal, TopicConfig [topicName=%.*s, readQueueNums=%d, writeQueueNums=%d] "
+			"Producer: %s",
+			h->queue_id, SLICE_ARG(h->topic), topic->read_queues, topic->write_queues, req->peer->address);
 	if (topic->write_queues <= 0)
 		return reply_error(req, NO_PERMISSION, "the topic[%.*s] has no queue to write to", SLICE_ARG(h->topic));
 	*out = topic;
@@ -97,7 +98,7 @@ static enum outcome check_send(struct request *req, const struct send_message_re
 
 static void answer(struct pending_send *p, int32_t code, const char *remark)
 {
-	struct reply r = { .code = code, .remark = remark, .schema = &send_message_response_header_schema, .header = &p->header };
+	struct reply r = {.code = code, .remark = remark, .schema = &send_message_response_header_schema, .header = &p->header};
 
 	if (reply_with(p->req, &r) == DONE)
 		request_finish(p->req);
@@ -119,10 +120,7 @@ static void on_stored(struct store_wait *wait, enum rc rc)
 		request_finish(req);
 }
 
-static void on_cancel(struct request *req)
-{
-	store_wait_cancel(&((struct pending_send *)req->state)->wait);
-}
+static void on_cancel(struct request *req) { store_wait_cancel(&((struct pending_send *)req->state)->wait); }
 
 /* SYNC_FLUSH took longer than syncFlushTimeout: stored, not yet known to be on the device. */
 static void on_flush_timeout(struct request *req)
@@ -140,11 +138,11 @@ static enum outcome wait_and_answer(struct request *req, struct pending_send *p,
 	enum watermark mark = message_put_mark(b, waits);
 
 	p->req = req;
-	p->header.present = schema_all(&send_message_response_header_schema);
+	p->header.present = HEADER_ALL(send_message_response_header);
 	p->header.msg_region = slice_of(b->config->region_id);
 	p->header.trace_on = b->config->trace_on ? SLICE_LIT("true") : SLICE_LIT("false");
 	if (p->header.batch_uniq_id.len == 0)
-		p->header.present &= ~SCHEMA_BIT(send_message_response_header, batch_uniq_id);
+		p->header.present &= ~HEADER_BIT(send_message_response_header, batch_uniq_id);
 	p->wait.on_ready = on_stored;
 	req->state = p;
 	req->on_cancel = on_cancel;
@@ -169,7 +167,7 @@ static enum outcome refuse_put(struct request *req, enum rc rc)
 /* A message that the client itself sends to %RETRY%: over its maximum it becomes a dead letter (handleRetryAndDLQ). Changes m and *topic.
  * Returns NULL, or the remark of a refusal with *code. */
 static const char *retry_or_dead_letter(struct request *req, const struct send_message_request_header *h, struct message *m,
-                                        struct topic **topic, bool *is_dead, int32_t *code)
+					struct topic **topic, bool *is_dead, int32_t *code)
 {
 	struct broker *b = req->core;
 	struct slice group_name = slice_sub(h->topic, 7, h->topic.len);
@@ -197,7 +195,7 @@ static const char *retry_or_dead_letter(struct request *req, const struct send_m
 /* The message's own properties, then the broker's: UNIQ_KEY when it has none, MSG_REGION, TRACE_ON, CLUSTER. */
 static void complete_properties(struct broker *b, struct slice own, struct message_props *props, struct buf *out)
 {
-	static const char *const reserved[] = { "POP_CK", "MSG_REGION", "TRACE_ON", "CLUSTER", NULL };
+	static const char *const reserved[] = {"POP_CK", "MSG_REGION", "TRACE_ON", "CLUSTER", NULL};
 	char id[33];
 
 	buf_clear(out);
@@ -261,7 +259,8 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 	level = is_dead ? 0 : message_props_delay_level(&props);
 	/* A retried message may still carry TRAN_MSG from its first life (clients before 4.6.1). */
 	if (bool_is_true(props.tran_msg) && !(m.reconsume_times > 0 && level > 0))
-		return reply_error(req, NO_PERMISSION, "the broker[%s] sending transaction message is forbidden", b->config->broker_ip1);
+		return reply_error(req, NO_PERMISSION, "the broker[%s] sending transaction message is forbidden",
+				   b->config->broker_ip1);
 	if (props.has_timer && level <= 0)
 		return reply_error(req, SYSTEM_ERROR, "accurate timer message is not enabled, timerWheelEnable is false");
 	if (topic->is_multi_tag)
@@ -357,7 +356,7 @@ static enum outcome send_batch(struct request *req, const struct send_message_re
 	};
 	struct message_props batch_props;
 	struct batch_item item;
-	struct append_result at = { 0 };
+	struct append_result at = {0};
 	struct pending_send *p;
 	char *ids;
 	uint32_t count;
@@ -378,7 +377,7 @@ static enum outcome send_batch(struct request *req, const struct send_message_re
 	p = arena_alloc(&req->arena, sizeof(*p));
 	p->topic = topic;
 	p->header.queue_id = m.queue_id;
-	p->header.msg_id = (struct slice){ ids, 0 };
+	p->header.msg_id = (struct slice){ids, 0};
 	for (p->messages = 0; p->messages < count; p->messages++) {
 		next_item(&w, &item);
 		m.body = item.body;

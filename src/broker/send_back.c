@@ -31,10 +31,7 @@ struct send_back { /* in the request's arena */
 
 static enum outcome attempt(struct send_back *s);
 
-static void free_bytes(void *arg)
-{
-	buf_free(arg);
-}
+static void free_bytes(void *arg) { buf_free(arg); }
 
 static void on_cancel(struct request *req)
 {
@@ -66,7 +63,8 @@ static void on_stored(struct store_wait *wait, enum rc rc)
 /* Properties of the copy: the original's, with where it came from; WAIT=false and DELAY as Apache leaves them. */
 static void copy_properties(struct send_back *s, const struct message *old, int32_t level, struct buf *out)
 {
-	static const char *const replaced[] = { "RETRY_TOPIC", "ORIGIN_MESSAGE_ID", "WAIT", "DELAY", "REAL_TOPIC", "REAL_QID", NULL };
+	static const char *const replaced[] = {"RETRY_TOPIC", "ORIGIN_MESSAGE_ID", "WAIT", "DELAY",
+					       "REAL_TOPIC",  "REAL_QID",          NULL};
 	struct message_props props;
 	char id[57], number[16];
 
@@ -104,7 +102,8 @@ static enum outcome put_copy(struct send_back *s, const struct message *old)
 	enum rc rc;
 
 	if (topic == NULL)
-		return reply_error(s->req, SYSTEM_ERROR, "topic[%s%.*s] not exist", is_dead ? "%DLQ%" : "%RETRY%", SLICE_ARG(s->group));
+		return reply_error(s->req, SYSTEM_ERROR, "topic[%s%.*s] not exist", is_dead ? "%DLQ%" : "%RETRY%",
+				   SLICE_ARG(s->group));
 	if (!(topic->perm & PERM_WRITE))
 		return reply_error(s->req, NO_PERMISSION, "the topic[%.*s] sending message is forbidden", SLICE_ARG(topic->name));
 	copy_properties(s, old, level, &b->put_properties);
@@ -119,8 +118,8 @@ static enum outcome put_copy(struct send_back *s, const struct message *old)
 		return reply_empty(s->req, code, remark);
 	}
 	if (is_dead)
-		log_info("broker", "dead letter of group '%.*s': message at %lld of topic '%.*s' after %d attempts", SLICE_ARG(s->group),
-		         (long long)s->offset, SLICE_ARG(old->topic), old->reconsume_times);
+		log_info("broker", "dead letter of group '%.*s': message at %lld of topic '%.*s' after %d attempts",
+			 SLICE_ARG(s->group), (long long)s->offset, SLICE_ARG(old->topic), old->reconsume_times);
 	stats_count_send_back(b, topic_find(b->topics, old->topic), s->group);
 	s->wait.on_ready = on_stored;
 	s->req->on_cancel = on_cancel;
@@ -169,7 +168,8 @@ enum outcome handle_send_back(struct request *req)
 	s->delay_level = h->delay_level;
 	s->retry_queues = group->retry_queue_nums;
 	s->topic_sys_flag = h->unit_mode ? 2 : 0;
-	s->max_reconsume_times = HEADER_HAS(consumer_send_msg_back_request_header, h, max_reconsume_times) ? h->max_reconsume_times
-	                                                                                                     : group->retry_max_times;
+	s->max_reconsume_times = HEADER_HAS(consumer_send_msg_back_request_header, h, max_reconsume_times)
+					 ? h->max_reconsume_times
+					 : group->retry_max_times;
 	return attempt(s);
 }
