@@ -39,7 +39,6 @@ struct commit_log {
 	struct executor *ex;
 	struct segment *spare;
 	struct segment_job *spare_job;
-	enum rc spare_rc;
 	uint64_t uses;
 };
 
@@ -57,19 +56,23 @@ int64_t commit_log_next_segment(const struct commit_log *log, int64_t at);
 
 /* ---- for store.c and recovery.c ---- */
 
-/* Lists the folder (made when absent). RC_UNSUPPORTED with *error when files are not what the configuration says. */
+/* Lists the folder (made when absent). RC_UNSUPPORTED with *error when files are not what the configuration says, RC_CORRUPT when one
+ * is missing. A job of the log may still be queued when it is closed only if it will never run. */
 enum rc commit_log_open(struct commit_log *log, const char *folder, int64_t segment_bytes, struct executor *ex, char **error);
 void commit_log_close(struct commit_log *log);
 
 /* Room for one message of `size` bytes in the stage: *bytes is where to encode it, valid until the next reserve, *at its log offset.
  * RC_TOO_BIG when no segment can hold it. */
 enum rc commit_log_reserve(struct commit_log *log, size_t size, uint8_t **bytes, int64_t *at);
-/* Write the stage. RC_OK: written = staged. Otherwise nothing of it counts: staged = written. */
+/* Write the stage. RC_OK: written = staged. Otherwise nothing of it counts: staged = written. Asks for segments ahead of need. */
 enum rc commit_log_write(struct commit_log *log);
 /* Bytes of the stage at log offset `at`, which commit_log_write has just written (until the next reserve). */
 const uint8_t *commit_log_staged_bytes(const struct commit_log *log, int64_t at);
-/* The log ends at `end` (recovery): later segments are deleted, what is behind `end` in its segment is zeroed. */
-enum rc commit_log_cut(struct commit_log *log, int64_t end);
+/* The log ends at `end` (recovery): all watermarks are set to it and later segments are deleted. `scrub`: what is behind `end` in its
+ * segment is zeroed, so that no remains can be taken for messages; without it an empty next segment is kept for use. */
+enum rc commit_log_cut(struct commit_log *log, int64_t end, bool scrub);
+/* The segment that holds `at`, opened, or NULL. Not held: for the core's own use. */
+struct segment *commit_log_segment(struct commit_log *log, int64_t at);
 /* Take the whole segments below `offset` out of the log (never the last one); returns how many. min moves on. */
 size_t commit_log_delete_before(struct commit_log *log, int64_t offset);
 

@@ -50,6 +50,7 @@ enum rc io_read_some(int fd, void *dest, size_t n, int64_t at, size_t *got) MUST
 enum rc io_sync(int fd) MUST_USE; /* fdatasync */
 /* Give the file `bytes` bytes; blocks are allocated where the file system can (else the file is sparse). */
 enum rc io_allocate(int fd, int64_t bytes) MUST_USE;
+enum rc io_zero(int fd, int64_t at, int64_t bytes) MUST_USE; /* bytes [at, at + bytes) read as zero; the size stays */
 enum rc io_set_size(int fd, int64_t bytes) MUST_USE; /* sparse: takes no time */
 enum rc io_rename(const char *from, const char *to) MUST_USE;
 enum rc io_unlink(const char *path) MUST_USE; /* absent: RC_OK */

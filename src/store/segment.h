@@ -23,7 +23,7 @@ struct segment {
 	int holders;
 	bool is_deleted;      /* out of the log; file goes with the last holder */
 	bool folder_is_dirty; /* its name is not yet known to be on the device */
-	int64_t used;         /* bytes up to the end of the last message; -1: full (ended by a blank) or not known */
+	bool is_allocated;    /* its blocks were asked for */
 	uint64_t last_use;
 };
 

@@ -11,7 +11,7 @@
  * What the log's side calls in the queues' side (queue_table.h, consume_queue.h, index.h):
  *
  *   enum rc queue_table_open(struct store *s, struct queue_table **out, char **error);
- *           lists the folders; opens no file. RC_UNSUPPORTED and one line for what we cannot read.
+ *           lists the folders; opens no file. (What we cannot read at all, RocksDB or BatchCQ, recovery.c refused before.)
  *   void    queue_table_close(struct queue_table *t);                       frees; flushes nothing
  *   void    queue_table_set_log_end(struct queue_table *t, int64_t end);    recovery: entries at or beyond it do not exist; applied
  *                                                                           to each queue when it is first loaded
@@ -21,6 +21,9 @@
  *   enum rc consume_queue_put(struct store_queue *q, int64_t queue_offset, int64_t at, int32_t size, int64_t tags_code);
  *           memory only, never fails in normal running (queue_offset == end). In recovery: RC_EXISTS when queue_offset is below the
  *           end (the entry is made to say this), RC_MISSING when it is above it (a gap: files were lost; the caller rebuilds)
+ *   void    consume_queue_fill(struct store_queue *q, int64_t upto, int64_t at, int32_t size);   recovery, after RC_MISSING: entries from
+ *           the end up to queue offset `upto` (not itself). An empty queue begins there (Apache's fill { 0, 0x7FFFFFFF, 0 }); otherwise
+ *           they point at a damaged message (`at`, `size`), which readers skip and count. next = visible = upto afterwards
  *   void    queue_table_flush(struct queue_table *t, bool sync, void (*on_done)(struct store *s, enum rc rc));
  *           what was put before this call goes to the files (sync: and to the device) on LANE_FILES; one at a time
  *   enum rc queue_table_flush_now(struct queue_table *t);                   the same, sync, blocking: store_close
