@@ -14,8 +14,9 @@
 #include "remoting/schema.h"
 
 #define FRAME_MAX_BYTES 16777216 /* counting the length field: the most a Java peer takes */
-#define HEADER_MAX_BYTES 65536   /* longest header we read; Apache sets none below the frame's */
-#define EXT_FIELDS_MAX 256       /* most ext fields in one header */
+#define HEADER_MAX_BYTES                                                                                                         \
+	262144 /* longest header we read: 32767 bytes of properties, each \u00XX in JSON, fit in; Apache has no limit */
+#define EXT_FIELDS_MAX 256 /* most ext fields in one header */
 
 enum codec { CODEC_JSON = 0, CODEC_BINARY = 1 }; /* serialize type on the wire */
 
@@ -49,8 +50,9 @@ enum rc frame_size(struct slice in, size_t *frame_bytes);
 enum rc command_decode(struct slice frame, struct command *out, const char **why);
 
 /* Decode ext fields into the struct that `schema` describes (zeroed by this call; `present` says which came).
- * Unknown fields are ignored. Strings point into the frame, or into `arena` where JSON escapes had to be resolved.
- * Returns RC_OK; RC_MALFORMED (field with a value of the wrong type) or RC_MISSING, with *bad = the field's wire name (static). */
+ * Unknown fields are ignored, of one that comes twice the last counts, null and nested values and empty numbers count as absent;
+ * a boolean is true when it reads "true" in any case, else false (Boolean.parseBoolean; C++ clients send 0). Strings point into the frame, or into `arena` where JSON escapes had to be resolved.
+ * Returns RC_OK; RC_MALFORMED (field with a value of the wrong type), RC_MISSING or RC_NO_MEMORY, with *bad = the field's wire name (static). */
 enum rc command_decode_ext(const struct command *cmd, const struct schema *schema, void *header, struct arena *arena,
 			   const char **bad);
 

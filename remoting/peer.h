@@ -36,8 +36,18 @@ struct peer {
 	void *shell_data;
 	struct peer_call *calls; /* hash by opaque */
 	size_t call_count;
+	struct list call_list; /* all of them, oldest first, those that wait only to be told of their failure too */
+	int32_t last_opaque;
 };
 
+/* Something was appended to `out`. The shell's touch puts the peer into its list of dirty peers; it is not called while it is there. */
+static inline void peer_touch(struct peer *peer)
+{
+	if (peer->touch != NULL && list_is_empty(&peer->dirty))
+		peer->touch(peer);
+}
+
+/* `dispatch` may be NULL on a connection that we opened: requests on it are answered as unknown. */
 struct peer *peer_new(struct timers *timers, const struct dispatch *dispatch, void *core);
 
 /* Connection is gone: cancels parked requests, fails calls with RC_CLOSED, tells the core, frees the peer. */

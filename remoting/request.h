@@ -39,7 +39,9 @@ struct request {
 	/* request.c only */
 	struct list of_peer;
 	bool is_pending, is_answered;
+	size_t reserved_from; /* where reply_reserve_body began in peer->out */
 };
+#define REQUEST_NOTHING_RESERVED SIZE_MAX
 
 /* Set the deadline of a parked request; on_deadline must be set. */
 void request_set_deadline(struct request *req, uint64_t in_ms);
@@ -47,10 +49,17 @@ void request_set_deadline(struct request *req, uint64_t in_ms);
 /* Ends a parked request after it was answered. Asserts, in every build, that it was answered (or is oneway) and ends once. */
 void request_finish(struct request *req);
 
+/* Ends a parked request without an answer: on_cancel, then it is freed. For peer_close, and for a core that shuts down. */
+void request_cancel(struct request *req);
+
+/* Gives the calling thread's free requests back to malloc; at the end of a core's thread. */
+void request_pool_free(void);
+
 static inline bool request_is_oneway(const struct request *req) { return (req->cmd.flag & FLAG_ONEWAY) != 0; }
 
 /* Answers: encode into the peer's output in the codec of the request, opaque echoed, nothing for a oneway. All return DONE.
- * remark may be NULL. */
+ * remark may be NULL. A second answer to one request is a mistake of ours, and asserted. */
+#define REMARK_MAX_BYTES 1024 /* reply_error cuts what is longer */
 enum outcome reply_empty(struct request *req, int32_t code, const char *remark) MUST_USE;
 enum outcome reply_error(struct request *req, int32_t code, const char *fmt, ...) PRINTF(3, 4) MUST_USE;
 enum outcome reply_header(struct request *req, int32_t code, const struct schema *schema, const void *header) MUST_USE;
@@ -69,6 +78,9 @@ enum outcome reply_with(struct request *req, const struct reply *r) MUST_USE;
 /* For handlers that write the body straight into the output: encodes the frame head for a body of body_bytes and returns where the
  * body must be written, now (NULL for a oneway: nothing to write). */
 uint8_t *reply_reserve_body(struct request *req, const struct reply *r, size_t body_bytes);
+/* Takes back what reply_reserve_body just appended (also after it returned NULL): the request is unanswered again. Only directly after
+ * it, before anything else touches peer->out; used when reading the body turns out to need the disk. */
+void reply_cancel_body(struct request *req);
 
 /* Takes back what reply_reserve_body appended, directly after it: the read of the body turned out to be cold. The request is
  * unanswered again. */

@@ -1,5 +1,7 @@
 #include "remoting/schema.h"
 
+#include <strings.h>
+
 #include "base/defs.h"
 #include "remoting/number.h"
 
@@ -44,6 +46,9 @@ int schema_find(const struct schema *s, struct slice name)
 	return -1;
 }
 
+/* Java's Boolean.parseBoolean: everything but "true", in any case, is false. C++ clients send 0 and 1. */
+static bool is_true(struct slice value) { return value.len == 4 && strncasecmp(value.at, "true", 4) == 0; }
+
 static bool set_member(const struct field *f, char *member, struct slice value)
 {
 	switch (f->type) {
@@ -55,7 +60,8 @@ static bool set_member(const struct field *f, char *member, struct slice value)
 	case FIELD_I64:
 		return slice_to_i64(value, (int64_t *)(void *)member);
 	case FIELD_BOOL:
-		return slice_to_bool(value, (bool *)(void *)member);
+		*(bool *)(void *)member = is_true(value);
+		return true;
 	}
 	return false;
 }

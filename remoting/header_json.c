@@ -1,0 +1,289 @@
+/* header_json: the header as one JSON object, as fastjson writes it:
+ *
+ *   {"code":11,"extFields":{"queueId":"3",...},"flag":0,"language":"JAVA","opaque":7,"remark":"...",
+ *    "serializeTypeCurrentRPC":"JSON","version":407}
+ *
+ * Other clients write other orders, numbers and booleans without quotes, blanks and nulls: all are taken. Of members that come twice
+ * the last one counts, as in fastjson. `code` must be there; the rest is 0 or empty when it is not. */
+#include "remoting/header_codec.h"
+#include "remoting/json_scan.h"
+#include "remoting/language.h"
+#include "remoting/number.h"
+
+struct top {
+	struct json_scan scan;
+	struct command *out;
+	bool has_code;
+	const char *why;
+};
+
+static enum rc fail(struct top *t, const char *why)
+{
+	t->why = why;
+	return RC_MALFORMED;
+}
+
+/* A number, bare or in quotes. null leaves it as it was. */
+static enum rc take_number(struct top *t, int32_t *to, bool *has, const char *why)
+{
+	struct json_value v;
+
+	if (json_value(&t->scan, &v) != RC_OK)
+		return fail(t, why);
+	if (v.kind == JSON_NULL)
+		return RC_OK;
+	if (v.kind == JSON_NESTED || !slice_to_i32(v.as.text, to))
+		return fail(t, why);
+	if (has != NULL)
+		*has = true;
+	return RC_OK;
+}
+
+static enum rc take_language(struct top *t)
+{
+	struct json_value v;
+	int32_t ordinal;
+
+	if (json_value(&t->scan, &v) != RC_OK)
+		return fail(t, "bad language in the header");
+	if (v.kind == JSON_LITERAL && slice_to_i32(v.as.text, &ordinal))
+		t->out->language = language_from_ordinal(ordinal);
+	else
+		t->out->language = language_from_name(v.as.text);
+	return RC_OK;
+}
+
+static enum rc take_remark(struct top *t)
+{
+	struct json_value v;
+
+	if (json_value(&t->scan, &v) != RC_OK)
+		return fail(t, "bad remark in the header");
+	t->out->remark = v.kind == JSON_STRING ? v.as.text : (struct slice){0};
+	return RC_OK;
+}
+
+/* Walk the object at the scan once, so that its syntax and its size are known to be good. */
+static enum rc take_ext_object(struct top *t)
+{
+	struct json_scan scan;
+	struct json_text name;
+	struct json_value v;
+	const char *from = t->scan.at;
+	size_t count = 0;
+	enum rc rc;
+
+	if (!json_begin(&scan, (struct slice){from, (size_t)(t->scan.end - from)}))
+		return fail(t, "extFields is no object");
+	while ((rc = json_name(&scan, &name)) == RC_OK && (rc = json_value(&scan, &v)) == RC_OK) {
+		if (++count > EXT_FIELDS_MAX) {
+			t->why = "too many ext fields";
+			return RC_TOO_BIG;
+		}
+	}
+	if (rc != RC_NOT_FOUND)
+		return fail(t, "malformed extFields");
+	t->scan.at = scan.at;
+	t->out->ext = count ? (struct slice){from, (size_t)(scan.at - from)} : (struct slice){0};
+	return RC_OK;
+}
+
+static enum rc take_ext(struct top *t)
+{
+	struct json_value v;
+
+	if (t->scan.at < t->scan.end && *t->scan.at == '{')
+		return take_ext_object(t);
+	t->out->ext = (struct slice){0};
+	if (json_value(&t->scan, &v) != RC_OK || v.kind != JSON_NULL)
+		return fail(t, "extFields is no object");
+	return RC_OK;
+}
+
+static enum rc take_unknown(struct top *t)
+{
+	struct json_value v;
+
+	return json_value(&t->scan, &v) == RC_OK ? RC_OK : fail(t, "malformed member in the header");
+}
+
+static enum rc take_member(struct top *t, struct json_text name)
+{
+	if (json_text_is(name, SLICE_LIT("code")))
+		return take_number(t, &t->out->code, &t->has_code, "bad code in the header");
+	if (json_text_is(name, SLICE_LIT("extFields")))
+		return take_ext(t);
+	if (json_text_is(name, SLICE_LIT("flag")))
+		return take_number(t, &t->out->flag, NULL, "bad flag in the header");
+	if (json_text_is(name, SLICE_LIT("language")))
+		return take_language(t);
+	if (json_text_is(name, SLICE_LIT("opaque")))
+		return take_number(t, &t->out->opaque, NULL, "bad opaque in the header");
+	if (json_text_is(name, SLICE_LIT("version")))
+		return take_number(t, &t->out->version, NULL, "bad version in the header");
+	if (json_text_is(name, SLICE_LIT("remark")))
+		return take_remark(t);
+	return take_unknown(t);
+}
+
+static enum rc decode(struct top *t, struct slice header)
+{
+	struct json_text name;
+	enum rc rc;
+
+	if (!json_begin(&t->scan, header))
+		return fail(t, "header is no JSON object");
+	while ((rc = json_name(&t->scan, &name)) == RC_OK)
+		if ((rc = take_member(t, name)) != RC_OK)
+			return rc;
+	if (rc != RC_NOT_FOUND || json_rest(&t->scan).len != 0)
+		return fail(t, "malformed JSON header");
+	return t->has_code ? RC_OK : fail(t, "header without a code");
+}
+
+enum rc header_json_decode(struct slice header, struct command *out, const char **why)
+{
+	struct top t = {.out = out};
+	enum rc rc;
+
+	*out = (struct command){.codec = CODEC_JSON, .language = LANGUAGE_OTHER};
+	rc = decode(&t, header);
+	if (rc != RC_OK)
+		*why = t.why;
+	return rc;
+}
+
+/* A name with escapes is resolved here, for the call; one that is longer than any name we know stays as it is. */
+static enum rc give_field(ext_field_fn *on_field, void *ctx, struct json_text name, const struct json_value *v)
+{
+	char resolved[64];
+	size_t len;
+
+	if (v->kind == JSON_NULL || v->kind == JSON_NESTED)
+		return RC_OK;
+	if (name.is_escaped && name.text.len <= sizeof(resolved) && json_unescape(name.text, resolved, &len))
+		name.text = (struct slice){resolved, len};
+	return on_field(ctx, name.text, v->as.text, v->as.is_escaped);
+}
+
+enum rc header_json_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx)
+{
+	struct json_scan scan;
+	struct json_text name;
+	struct json_value v;
+	enum rc rc;
+
+	if (!json_begin(&scan, ext))
+		return RC_OK;
+	while ((rc = json_name(&scan, &name)) == RC_OK && (rc = json_value(&scan, &v)) == RC_OK)
+		if ((rc = give_field(on_field, ctx, name, &v)) != RC_OK)
+			return rc;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* ---- encoding ---- */
+
+#define FIXED_BOUND 256 /* every name, number and bracket outside extFields */
+
+size_t header_json_bound(const struct header_source *src)
+{
+	size_t bound = FIXED_BOUND + src->cmd->remark.len * JSON_ESCAPED_MAX;
+
+	for (size_t i = 0; src->schema != NULL && i < src->schema->count; i++) {
+		const struct field *f = &src->schema->fields[i];
+		const struct slice *text = (const void *)((const char *)src->header + f->offset);
+
+		bound += f->name_len + SCHEMA_TEXT_MAX + 8;
+		if (f->type == FIELD_STRING)
+			bound += text->len * JSON_ESCAPED_MAX;
+	}
+	for (size_t i = 0; i < src->extra_count; i++)
+		bound += (src->extra[i].name.len + src->extra[i].value.len) * JSON_ESCAPED_MAX + 8;
+	return bound;
+}
+
+static char *put(char *out, const char *text, size_t len)
+{
+	memcpy(out, text, len);
+	return out + len;
+}
+#define PUT_LIT(out, text) put((out), (text), sizeof(text) - 1)
+
+static char *put_number(char *out, int64_t v) { return out + number_put_i64(out, v); }
+
+/* ,"name":"value" -- names in schemas hold nothing that needs escaping. */
+static char *put_row(char *out, const struct schema *s, const void *header, size_t row)
+{
+	const struct field *f = &s->fields[row];
+	const char *member = (const char *)header + f->offset;
+
+	out = PUT_LIT(out, ",\"");
+	out = put(out, f->name, f->name_len);
+	out = PUT_LIT(out, "\":\"");
+	switch (f->type) {
+	case FIELD_STRING:
+		out = json_put_escaped(out, *(const struct slice *)(const void *)member);
+		break;
+	case FIELD_I32:
+		out = put_number(out, *(const int32_t *)(const void *)member);
+		break;
+	case FIELD_I64:
+		out = put_number(out, *(const int64_t *)(const void *)member);
+		break;
+	case FIELD_BOOL:
+		out = *(const bool *)member ? PUT_LIT(out, "true") : PUT_LIT(out, "false");
+		break;
+	}
+	*out++ = '"';
+	return out;
+}
+
+static char *put_extra(char *out, const struct ext_field *field)
+{
+	out = PUT_LIT(out, ",\"");
+	out = json_put_escaped(out, field->name);
+	out = PUT_LIT(out, "\":\"");
+	out = json_put_escaped(out, field->value);
+	*out++ = '"';
+	return out;
+}
+
+static char *put_ext(char *out, const struct header_source *src)
+{
+	char *before = out, *brace = PUT_LIT(out, ",\"extFields\":");
+
+	out = brace;
+	if (src->schema != NULL) {
+		uint64_t rows = *(const uint64_t *)src->header & schema_all(src->schema);
+
+		for (; rows != 0; rows &= rows - 1)
+			out = put_row(out, src->schema, src->header, (size_t)__builtin_ctzll(rows));
+	}
+	for (size_t i = 0; i < src->extra_count; i++)
+		out = put_extra(out, &src->extra[i]);
+	if (out == brace)
+		return before;
+	*brace = '{'; /* over the first comma */
+	*out++ = '}';
+	return out;
+}
+
+size_t header_json_encode(const struct header_source *src, char *out)
+{
+	const struct command *cmd = src->cmd;
+	struct slice language = language_name(cmd->language);
+	char *from = out;
+
+	out = put_number(PUT_LIT(out, "{\"code\":"), cmd->code);
+	out = put_ext(out, src);
+	out = put_number(PUT_LIT(out, ",\"flag\":"), cmd->flag);
+	out = put(PUT_LIT(out, ",\"language\":\""), language.at, language.len);
+	out = put_number(PUT_LIT(out, "\",\"opaque\":"), cmd->opaque);
+	if (cmd->remark.len != 0) {
+		out = json_put_escaped(PUT_LIT(out, ",\"remark\":\""), cmd->remark);
+		*out++ = '"';
+	}
+	out = put_number(PUT_LIT(out, ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":"), cmd->version);
+	*out++ = '}';
+	return (size_t)(out - from);
+}
