@@ -102,7 +102,7 @@ enum get_status { /* as Apache's GetMessageStatus; src/broker/pull.c turns them 
 		  GET_FOUND,
 		  GET_NO_MATCHED_MESSAGE,  /* all filtered out; next_offset is past what was looked at */
 		  GET_OFFSET_OVERFLOW_ONE, /* offset == max: nothing there yet */
-		  GET_OFFSET_OVERFLOW_BADLY, /* offset > max; next_offset = max (or min when min is 0... see Apache DefaultMessageStore.getMessage) */
+		  GET_OFFSET_OVERFLOW_BADLY, /* offset > max; next_offset = max */
 		  GET_OFFSET_TOO_SMALL,    /* next_offset = min */
 		  GET_NO_MESSAGE_IN_QUEUE, /* max == 0 */
 		  GET_MESSAGE_WAS_REMOVING /* log segment gone under the queue; next_offset = first entry that is still there */

@@ -1,0 +1,48 @@
+/* index: Apache's index files: which messages have this key.
+ *
+ *   index/yyyyMMddHHmmssSSS: header 40 | slots x 4 | entries x 20          all big-endian; size fixed, sparse
+ *   header: begin ms 8 | end ms 8 | begin offset 8 | end offset 8 | slots used 4 | count 4 (starts at 1: entry 0 is never used)
+ *   entry:  key hash 4 | log offset 8 | seconds since begin 4 | previous entry of the chain 4        slot: newest entry, 0 = none
+ *
+ *   index_put -> records in memory (24 bytes a key) -> LANE_FILES: entries appended, slot pages read, linked and written in order of
+ *   place, then the header -> forgotten
+ *
+ * After an unclean stop the last file is put right first, from its entries (which are written before the slots that point at
+ * them), in the first job; until then records wait in memory.
+ * Thread: core. Memory: index owns all. Facts: docs/disk-format.md; Apache IndexService, IndexFile, IndexHeader. */
+#ifndef STORE_INDEX_H
+#define STORE_INDEX_H
+
+#include "base/slice.h"
+#include "store/store.h"
+
+#define INDEX_HEADER_BYTES 40
+#define INDEX_SLOT_BYTES 4
+#define INDEX_ENTRY_BYTES 20
+#define INDEX_FLUSH_AT 8192     /* records that start a flush at once */
+#define INDEX_QUERY_CHAIN 100000 /* entries of one chain that a look-up follows at most */
+#define INDEX_QUERY_MAX 64      /* Apache maxMsgsNumBatch */
+
+struct message_index;
+
+/* Lists the files. clean: the last stop was. A file of another size, or with a header that cannot be, is left alone and said so. */
+enum rc index_open(struct store *s, bool clean, struct message_index **out, char **error);
+void index_close(struct message_index *x); /* frees; flushes nothing; no job may be under way */
+
+/* One key of the message at `at`. Ignored at or below the newest offset that the files had when they were opened. Memory only. */
+void index_put(struct message_index *x, struct slice topic, struct slice key, int64_t at, int64_t store_ms);
+
+/* What was put before goes to the files (sync: and to the device) on LANE_FILES; on_done on the core, never inside, NULL: nobody waits. */
+void index_flush(struct message_index *x, bool sync, void (*on_done)(struct store *s, enum rc rc));
+enum rc index_flush_now(struct message_index *x); /* sync, blocking; no job may be under way */
+
+void index_delete_before(struct message_index *x, int64_t log_min); /* whole files whose newest offset is below; on LANE_FILES */
+/* Recovery: files that begin at or beyond log_end go; look-ups leave out what is beyond. Blocks. */
+enum rc index_cut(struct message_index *x, int64_t log_end);
+
+void index_query(struct message_index *x, struct store_query *q); /* store_query_keys */
+
+/* |hash of topic#key|, 0 where that is negative. */
+uint32_t index_hash(struct slice topic, struct slice key);
+
+#endif
