@@ -15,6 +15,7 @@ struct broker_stats *broker_stats_new(struct broker *b);
 void broker_stats_free(struct broker_stats *s);
 void stats_count_put(struct broker *b, struct topic *topic, uint64_t messages, uint64_t bytes);
 void stats_count_get(struct broker *b, struct topic *topic, struct slice group, uint64_t messages, uint64_t bytes);
+void stats_topic_deleted(struct broker *b, struct topic *topic); /* frees topic->stats */
 void stats_count_get_miss(struct broker *b);
 void stats_count_send_back(struct broker *b, struct topic *topic, struct slice group);
 

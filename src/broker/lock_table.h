@@ -20,6 +20,7 @@ void lock_table_free(struct lock_table *t);
 /* True when the client has the lock now (it had it, it was free, or the lease was over). */
 bool lock_table_lock(struct lock_table *t, struct slice group, struct slice topic, int32_t queue_id, struct slice client_id);
 void lock_table_unlock(struct lock_table *t, struct slice group, struct slice topic, int32_t queue_id, struct slice client_id);
-bool lock_table_group_is_locked(struct lock_table *t, struct slice group); /* any lease of the group not over (isLockAllExpired, negated) */
+bool lock_table_group_is_locked(struct lock_table *t,
+				struct slice group); /* any lease of the group not over (isLockAllExpired, negated) */
 
 #endif

@@ -26,7 +26,13 @@ void offset_each(struct offset_table *t,
 			       const int64_t *offsets, size_t count),
 		 void *ctx);
 /* A reset by an admin: the next pull of the group on that queue answers PULL_OFFSET_MOVED to here (resetOffsetTable, 5.x). -1: none. */
+bool offset_has_reset(const struct offset_table *t, struct slice group, struct slice topic, int32_t queue_id); /* not taken yet */
 int64_t offset_take_reset(struct offset_table *t, struct slice group, struct slice topic, int32_t queue_id);
 void offset_put_reset(struct offset_table *t, struct slice group, struct slice topic, int32_t queue_id, int64_t offset);
+
+/* Copy all offsets of src_group on a topic to dest_group; empty topic: on every topic. False at OFFSET_ENTRIES_MAX. */
+bool offset_clone(struct offset_table *t, struct slice src_group, struct slice dest_group, struct slice topic);
+void offset_table_encode(struct broker *b, struct buf *out); /* config/consumerOffset.json; the answer to 43 */
+size_t offset_table_count(const struct offset_table *t);     /* (topic, group, queue) triples */
 
 #endif

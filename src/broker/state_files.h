@@ -23,6 +23,7 @@ void state_files_free(struct state_files *s); /* writes what is dirty, blocking 
  * RC_CORRUPT and *error names them. save_every_ms: 0 = soon after each mark (coalesced), else at that period when dirty. */
 enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_every_ms, state_encode_fn *encode,
 		       state_decode_fn *decode, char **error);
-void state_file_mark(struct state_files *s, const char *name);
+void state_file_mark(struct state_files *s, const char *name); /* cheap when marked already */
+void state_files_save_now(struct state_files *s); /* writes what is dirty, blocking; dirty files whose job is under way stay */
 
 #endif

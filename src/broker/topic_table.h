@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/rc.h"
 #include "base/slice.h"
+#include "broker/attributes.h"
 #include "store/store.h"
 
 #define TOPICS_MAX 100000  /* most topics on a broker */
@@ -25,11 +26,9 @@ struct topic_table;
 struct data_version { /* DataVersion: equality is by value of all three */
 	int64_t state_version, timestamp, counter;
 };
-
-struct topic_attribute {
-	struct topic_attribute *next;
-	char *key, *value; /* key without '+' */
-};
+void data_version_bump(struct data_version *v, uint64_t wall_ms);
+void data_version_write(const struct data_version *v, struct json_writer *w); /* the object */
+void data_version_read(const cJSON *object, struct data_version *v);          /* absent members stay */
 
 struct topic {
 	struct slice name; /* owned, interned, NUL-terminated */
@@ -73,15 +72,29 @@ bool topic_delete(struct broker *b, struct slice name); /* false when unknown. D
 
 /* Name grammar (TopicValidator): NULL when fine, else the remark Apache gives, in arena. */
 const char *topic_name_error(struct slice name, struct arena *arena);
-bool topic_is_system(struct slice name);           /* may not be created or deleted by users */
+bool topic_is_system(struct slice name); /* TopicValidator's own set and rmq_sys_* */
+/* May not be created or deleted by users: topic_is_system, or one that this broker made for itself (its cluster's and its own name ...) */
+bool topic_is_reserved(const struct topic_table *t, struct slice name);
 bool topic_is_not_allowed_send(struct slice name); /* clients may not send to it */
+
+bool topic_chars_are_legal(struct slice name); /* ^[%|a-zA-Z0-9_-]*$, of groups too */
+/* As topic_put, with changes that were read before. */
+enum rc topic_put_changes(struct broker *b, const struct topic *config, const struct attribute_changes *changes,
+			  struct arena *arena, const char **why);
+/* Read a TopicConfig over the defaults in *config; name points into the tree, attributes are not read. False: a bad member or no name. */
+bool topic_read_json(const cJSON *object, struct topic *config);
 
 const struct data_version *topic_table_version(const struct topic_table *t);
 void topic_table_bump(struct broker *b); /* after a change made in place */
 size_t topic_table_count(const struct topic_table *t);
 void topic_each(struct topic_table *t, void (*visit)(void *ctx, struct topic *topic), void *ctx); /* sorted by name */
 
+/* Told after each change: the topic that changed, or NULL for more than one, or one that is gone. One listener: the registration. */
+void topic_table_on_change(struct topic_table *t, void (*on_change)(void *ctx, const struct topic *topic), void *ctx);
+
 /* JSON of one topic (TopicConfig) appended to `out`, fastjson member order. with_attributes: 5.x form. */
 void topic_write_json(const struct topic *topic, struct buf *out);
+void topic_write_members(const struct topic *topic, struct json_writer *w); /* the members, inside an open object */
+void topic_table_encode(struct broker *b, struct buf *out);                 /* config/topics.json */
 
 #endif

@@ -1,0 +1,195 @@
+/* state_files: a handful of files, each clean, dirty with a timer running, or being written.
+ *
+ *   clean --mark--> dirty (timer) --timer--> text encoded on the core, written on LANE_STATE --done--> clean, or dirty again
+ *
+ * Failure: a write that fails is logged and tried again after RETRY_MS with the text of then; the file on disk stays whole. */
+#include "broker/state_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/job.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/small_file.h"
+#include "base/timers.h"
+#include "broker/broker.h"
+#include "broker/broker_config.h"
+
+#define SAVE_SOON_MS 10 /* so that a burst of changes is one write */
+#define RETRY_MS 5000
+
+struct state_file {
+	struct state_files *owner;
+	struct state_file *next;
+	const char *name;
+	char *path;
+	uint64_t save_every_ms;
+	state_encode_fn *encode;
+	bool is_dirty, is_writing;
+	struct timer timer;
+	struct job job;
+	struct buf text; /* what the job writes */
+	enum rc rc;      /* of the job */
+};
+
+struct state_files {
+	struct broker *broker;
+	struct state_file *files;
+};
+
+static void start_timer(struct state_file *f, uint64_t in_ms)
+{
+	if (!f->is_writing && !timer_is_running(&f->timer))
+		timer_start(f->owner->broker->timers, &f->timer, in_ms);
+}
+
+static uint64_t period_of(const struct state_file *f) { return f->save_every_ms ? f->save_every_ms : SAVE_SOON_MS; }
+
+static void run(struct job *job)
+{
+	struct state_file *f = CONTAINER_OF(job, struct state_file, job);
+
+	f->rc = small_file_replace(f->path, buf_slice(&f->text), true);
+}
+
+static void done(struct job *job)
+{
+	struct state_file *f = CONTAINER_OF(job, struct state_file, job);
+
+	f->is_writing = false;
+	if (f->rc != RC_OK) {
+		log_error("broker", "write '%s': %s; the old one stays, next attempt in %d s", f->path, rc_text(f->rc),
+			  RETRY_MS / 1000);
+		f->is_dirty = true;
+	}
+	if (f->is_dirty)
+		start_timer(f, f->rc != RC_OK ? RETRY_MS : period_of(f));
+}
+
+static void encode(struct state_file *f)
+{
+	buf_clear(&f->text);
+	f->encode(f->owner->broker, &f->text);
+	f->is_dirty = false;
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct state_file *f = CONTAINER_OF(timer, struct state_file, timer);
+
+	encode(f);
+	f->is_writing = true;
+	executor_submit(f->owner->broker->executor, LANE_STATE, &f->job);
+}
+
+void state_file_mark(struct state_files *s, const char *name)
+{
+	struct state_file *f = s->files;
+
+	/* The callers' names are the literals that were added, so the pointers mostly tell. */
+	while (f != NULL && f->name != name && strcmp(f->name, name) != 0)
+		f = f->next;
+	if (f == NULL || f->is_dirty)
+		return;
+	f->is_dirty = true;
+	start_timer(f, period_of(f));
+}
+
+/* ---- loading ---- */
+
+/* RC_OK: decoded. RC_NOT_FOUND: absent or empty. Else: damaged or unreadable. */
+static enum rc load(struct broker *b, const char *path, state_decode_fn *decode)
+{
+	struct buf text = {0};
+	enum rc rc = small_file_read(path, &text);
+
+	if (rc == RC_OK)
+		rc = text.len == 0 ? RC_NOT_FOUND : decode(b, buf_slice(&text));
+	buf_free(&text);
+	return rc;
+}
+
+/* The file, else its backup. A missing file with a backup is what a crash between the two renames leaves. */
+static enum rc load_or_backup(struct broker *b, const char *path, state_decode_fn *decode, char **error)
+{
+	enum rc rc = load(b, path, decode), backup_rc;
+	char *backup;
+
+	if (rc == RC_OK)
+		return RC_OK;
+	if (rc != RC_NOT_FOUND && rc != RC_CORRUPT) { /* it may be fine: an old backup must not take its place */
+		*error = mem_printf("broker: read '%s': %s", path, rc_text(rc));
+		return rc;
+	}
+	backup = mem_printf("%s.bak", path);
+	backup_rc = load(b, backup, decode);
+	if (backup_rc == RC_OK)
+		log_warn("broker", "state file '%s': %s; '%s' is used instead", path, rc_text(rc), backup);
+	else if (rc == RC_NOT_FOUND && backup_rc == RC_NOT_FOUND)
+		backup_rc = RC_OK;
+	else
+		*error = mem_printf("broker: read '%s': %s; '%s': %s; put back a good copy, or remove both to start without",
+				    path, rc_text(rc), backup, rc_text(backup_rc));
+	free(backup);
+	return backup_rc == RC_NOT_FOUND ? rc : backup_rc;
+}
+
+enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_every_ms, state_encode_fn *encode_fn,
+		       state_decode_fn *decode, char **error)
+{
+	struct state_file *f = mem_zalloc(sizeof(*f));
+
+	f->owner = s;
+	f->name = name;
+	f->path = mem_printf("%s/config/%s", s->broker->config->store_path_root_dir, name);
+	f->save_every_ms = save_every_ms;
+	f->encode = encode_fn;
+	f->timer.on_timer = on_timer;
+	f->job.run = run;
+	f->job.done = done;
+	f->next = s->files;
+	s->files = f;
+	return load_or_backup(s->broker, f->path, decode, error);
+}
+
+struct state_files *state_files_new(struct broker *b)
+{
+	struct state_files *s = mem_zalloc(sizeof(*s));
+
+	s->broker = b;
+	return s;
+}
+
+void state_files_save_now(struct state_files *s)
+{
+	for (struct state_file *f = s->files; f != NULL; f = f->next) {
+		enum rc rc;
+
+		if (!f->is_dirty || f->is_writing)
+			continue;
+		timer_stop(s->broker->timers, &f->timer);
+		encode(f);
+		rc = small_file_replace(f->path, buf_slice(&f->text), true);
+		if (rc != RC_OK)
+			log_error("broker", "write '%s': %s; the old one stays", f->path, rc_text(rc));
+	}
+}
+
+void state_files_free(struct state_files *s)
+{
+	struct state_file *f, *next;
+
+	if (s == NULL)
+		return;
+	state_files_save_now(s);
+	for (f = s->files; f != NULL; f = next) {
+		next = f->next;
+		ASSERT(!f->is_writing); /* the shell has drained its executor */
+		timer_stop(s->broker->timers, &f->timer);
+		buf_free(&f->text);
+		free(f->path);
+		free(f);
+	}
+	free(s);
+}
