@@ -192,7 +192,7 @@ static void put_pull(struct load *l, struct conn *c, struct command *cmd, const 
 		    HEADER_BIT(pull_message_request_header, queue_id) | HEADER_BIT(pull_message_request_header, queue_offset) |
 		    HEADER_BIT(pull_message_request_header, max_msg_nums) | HEADER_BIT(pull_message_request_header, sys_flag) |
 		    HEADER_BIT(pull_message_request_header, commit_offset) |
-		    HEADER_BIT(pull_message_request_header, suspend_timeout_millis) |
+		    HEADER_BIT(pull_message_request_header, suspend_timeout_ms) |
 		    HEADER_BIT(pull_message_request_header, subscription) | HEADER_BIT(pull_message_request_header, sub_version) |
 		    HEADER_BIT(pull_message_request_header, expression_type);
 	cmd->code = PULL_MESSAGE;
