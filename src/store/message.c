@@ -139,8 +139,7 @@ enum rc message_decode(struct slice in, bool check_crc, struct message *m)
 	return RC_OK;
 }
 
-/* The next name and value of *rest; false at its end. Text behind the last name that has no 0x01 is skipped. */
-static bool next_property(struct slice *rest, struct slice *name, struct slice *value)
+bool message_next_property(struct slice *rest, struct slice *name, struct slice *value)
 {
 	struct slice part;
 
@@ -162,7 +161,7 @@ bool message_property(struct slice properties, const char *name, struct slice *v
 	struct slice wanted = slice_of(name), n, v;
 	bool found = false;
 
-	while (next_property(&properties, &n, &v)) {
+	while (message_next_property(&properties, &n, &v)) {
 		if (!slice_eq(n, wanted))
 			continue;
 		*value = v;

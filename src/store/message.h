@@ -29,6 +29,7 @@
 #define SYS_FLAG_TRANSACTION_ROLLBACK 0xC
 #define SYS_FLAG_BORN_HOST_V6 0x10
 #define SYS_FLAG_STORE_HOST_V6 0x20
+#define SYS_FLAG_INNER_BATCH 0x80
 
 struct host {
 	uint8_t addr[16]; /* network order; IPv4 in the first four */
@@ -65,6 +66,9 @@ enum rc message_decode(struct slice in, bool check_crc, struct message *m);
 
 /* A property by name, false when absent. Accepts text with and without the last separator. */
 bool message_property(struct slice properties, const char *name, struct slice *value);
+
+/* The next name and value of *rest, which moves on; false at its end. Parts without a 0x01 are skipped. */
+bool message_next_property(struct slice *rest, struct slice *name, struct slice *value);
 
 /* Append / replace / remove properties in a buffer that holds properties text. */
 void message_property_put(struct buf *properties, const char *name, struct slice value);

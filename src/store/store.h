@@ -89,7 +89,9 @@ enum watermark { WATERMARK_WRITTEN, WATERMARK_FLUSHED };
 struct store_wait { /* embedded in the waiting request */
 	struct list link;
 	int64_t end;
-	/* rc: RC_OK, RC_DISK_FULL, RC_IO, RC_READ_ONLY (the write or the fsync failed: not acknowledgeable). Runs on the core, inside
+	uint64_t deadline_ms; /* the store's */
+	/* rc: RC_OK, RC_DISK_FULL, RC_IO, RC_READ_ONLY (the write or the fsync failed: not acknowledgeable), RC_TIMEOUT (no fsync within
+	 * syncFlushTimeout: the message may still be kept, Apache's FLUSH_DISK_TIMEOUT). Runs on the core, inside
 	 * store_end_turn or a job's completion, never inside store_wait_for. */
 	void (*on_ready)(struct store_wait *w, enum rc rc);
 };
