@@ -36,7 +36,7 @@
 #ifndef STORE_STORE_INTERNAL_H
 #define STORE_STORE_INTERNAL_H
 
-#include "store/checkpoint.h"
+#include "store/checkpointer.h"
 #include "store/commit_log.h"
 #include "store/dispatch.h"
 #include "store/store.h"
@@ -50,7 +50,7 @@ struct retention;
 enum store_state {
 	STORE_WRITABLE,
 	STORE_FULL,  /* no space or over the ratio; writable again when space is freed */
-	STORE_BROKEN /* a write or an fsync failed: read-only until restart */
+	STORE_BROKEN /* a write or an fsync failed: read-only until the next start */
 };
 
 struct flush_job;
@@ -67,17 +67,18 @@ struct store {
 	struct fd_cache *fds;        /* the queue side's */
 	struct dispatch dispatch;
 	struct store_lock lock;
-	struct checkpoint checkpoint;
+	struct checkpointer checkpointer;
 	struct retention *retention;
 
 	enum store_state state;
 	char why[128]; /* of a state that is not STORE_WRITABLE */
 
 	struct list wait_written, wait_flushed; /* struct store_wait, by end */
-	struct timer flush_timer, wait_timer, checkpoint_timer;
+	struct timer flush_timer, wait_timer;
 	struct flush_job *flush;       /* under way, or NULL */
 	uint64_t last_flush_ms;        /* timers' clock */
-	bool checkpoint_is_running;
+	int64_t written_ms, flushed_ms; /* store time of the last message below that watermark */
+	int64_t last_message;           /* its offset; -1: none known */
 
 	store_arrival_fn *on_arrival;
 	void *on_arrival_ctx;
@@ -89,6 +90,9 @@ struct store {
 
 /* End of what readers may see: flushed under sync flush, else written. */
 static inline int64_t store_visible_end(const struct store *s) { return s->config.sync_flush ? s->log.flushed : s->log.written; }
+
+/* Frees everything and writes nothing, as a kill would: tests of recovery. Jobs that were submitted must never run. */
+void store_abandon(struct store *s);
 
 /* Say and count a damaged message that a reader skips; once a second at most in the log. */
 void store_report_damage(struct store *s, int64_t at, const char *what);

@@ -1,0 +1,129 @@
+/* Happy path: each step begins the next. Failure: queues or index that are full are tried again in the next round; an fsync that failed
+ * freezes the checkpoint where it is, so that the next start rebuilds from there. */
+#include "store/checkpointer.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/index.h"
+#include "store/queue_table.h"
+#include "store/store_internal.h"
+
+static void round_ends(struct checkpointer *c) { c->is_running = false; }
+
+static bool step_failed(struct checkpointer *c, enum rc rc, const char *what)
+{
+	if (rc == RC_OK)
+		return false;
+	log_error("store", "flush %s: %s", what, rc_text(rc));
+	if (rc != RC_DISK_FULL && rc != RC_TOO_MANY_FILES)
+		c->is_frozen = true;
+	round_ends(c);
+	return true;
+}
+
+static void checkpoint_run(struct job *job)
+{
+	struct checkpointer *c = CONTAINER_OF(job, struct checkpointer, job);
+
+	c->rc = checkpoint_write(c->path, &c->next);
+}
+
+static void checkpoint_done(struct job *job)
+{
+	struct checkpointer *c = CONTAINER_OF(job, struct checkpointer, job);
+
+	if (c->rc != RC_OK)
+		log_error("store", "write '%s': %s", c->path, rc_text(c->rc));
+	else
+		c->saved = c->next;
+	round_ends(c);
+}
+
+/* `safe` is where a message begins or the log ends: watermarks stand at such places only. */
+static void fill(struct checkpointer *c)
+{
+	const struct store *s = c->store;
+	bool log_is_behind = s->log.flushed < c->at;
+
+	c->next = c->saved;
+	c->next.has_safe = c->next.is_ours = true;
+	c->next.safe = log_is_behind ? s->log.flushed : c->at;
+	c->next.log_end = c->next.last_message = -1;
+	c->next.log_ms = s->flushed_ms;
+	c->next.queues_ms = c->ms;
+	if (s->index)
+		c->next.index_ms = c->ms;
+}
+
+static void on_index(struct store *s, enum rc rc)
+{
+	struct checkpointer *c = &s->checkpointer;
+
+	if (step_failed(c, rc, "index"))
+		return;
+	fill(c);
+	executor_submit(s->ex, LANE_FILES, &c->job);
+}
+
+static void on_queues(struct store *s, enum rc rc)
+{
+	if (step_failed(&s->checkpointer, rc, "consume queues"))
+		return;
+	if (s->index)
+		index_flush(s->index, true, on_index);
+	else
+		on_index(s, RC_OK);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct checkpointer *c = CONTAINER_OF(t, struct checkpointer, timer);
+	struct store *s = c->store;
+
+	timer_start(s->timers, t, CHECKPOINT_INTERVAL_MS);
+	if (c->is_running || c->is_frozen || s->state == STORE_BROKEN || c->saved.safe == s->log.flushed)
+		return;
+	c->is_running = true;
+	c->at = s->log.written;
+	c->ms = s->written_ms;
+	queue_table_flush(s->queues, true, on_queues);
+}
+
+void checkpointer_init(struct checkpointer *c, struct store *s, const struct checkpoint *read)
+{
+	*c = (struct checkpointer){.store = s,
+				   .timer = {.on_timer = on_timer},
+				   .job = {.run = checkpoint_run, .done = checkpoint_done},
+				   .saved = *read,
+				   .path = mem_printf("%s/checkpoint", s->config.root)};
+}
+
+void checkpointer_start(struct checkpointer *c) { timer_start(c->store->timers, &c->timer, CHECKPOINT_INTERVAL_MS); }
+
+void checkpointer_stop(struct checkpointer *c)
+{
+	timer_stop(c->store->timers, &c->timer);
+	free(c->path);
+	c->path = NULL;
+}
+
+enum rc checkpointer_finish(struct checkpointer *c)
+{
+	const struct store *s = c->store;
+	enum rc rc;
+
+	if (c->is_frozen)
+		return RC_IO;
+	c->at = s->log.written;
+	c->ms = s->written_ms;
+	fill(c);
+	c->next.log_end = s->log.written;
+	c->next.last_message = s->last_message;
+	c->next.queue_count = (int64_t)queue_table_count(s->queues);
+	rc = checkpoint_write(c->path, &c->next);
+	if (rc != RC_OK)
+		log_error("store", "write '%s': %s", c->path, rc_text(rc));
+	return rc;
+}
