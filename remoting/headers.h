@@ -111,17 +111,17 @@
 #define UPDATE_CONSUMER_OFFSET_REQUEST_HEADER(X, S)                                                                              \
 	X(S, string, consumer_group, "consumerGroup", 1)                                                                         \
 	X(S, string, topic, "topic", 1)                                                                                          \
-	X(S, i32, queue_id, "queueId", 1)                                                                                        \
-	X(S, i64, commit_offset, "commitOffset", 1)
+	X(S, i32, queue_id, "queueId", 0)                                                                                        \
+	X(S, i64, commit_offset, "commitOffset", 0)
 
 /* UPDATE_AND_CREATE_TOPIC: 17 */
 #define CREATE_TOPIC_REQUEST_HEADER(X, S)                                                                                        \
 	X(S, string, topic, "topic", 1)                                                                                          \
-	X(S, string, default_topic, "defaultTopic", 1)                                                                           \
+	X(S, string, default_topic, "defaultTopic", 0)                                                                           \
 	X(S, i32, read_queue_nums, "readQueueNums", 1)                                                                           \
 	X(S, i32, write_queue_nums, "writeQueueNums", 1)                                                                         \
 	X(S, i32, perm, "perm", 1)                                                                                               \
-	X(S, string, topic_filter_type, "topicFilterType", 1)                                                                    \
+	X(S, string, topic_filter_type, "topicFilterType", 0)                                                                    \
 	X(S, i32, topic_sys_flag, "topicSysFlag", 0)                                                                             \
 	X(S, boolean, order, "order", 0)                                                                                         \
 	X(S, string, attributes, "attributes", 0)                                                                                \
@@ -129,7 +129,7 @@
 
 /* GET_ALL_TOPIC_CONFIG: 21 */
 #define GET_ALL_TOPIC_CONFIG_REQUEST_HEADER(X, S)                                                                                \
-	X(S, i32, topic_seq, "topicSeq", 1)                                                                                      \
+	X(S, i32, topic_seq, "topicSeq", 0)                                                                                      \
 	X(S, string, data_version, "dataVersion", 0)                                                                             \
 	X(S, i32, max_topic_num, "maxTopicNum", 0)
 
@@ -272,7 +272,7 @@
 
 /* GET_ALL_SUBSCRIPTIONGROUP_CONFIG: 201 */
 #define GET_ALL_SUBSCRIPTION_GROUP_REQUEST_HEADER(X, S)                                                                          \
-	X(S, i32, group_seq, "groupSeq", 1)                                                                                      \
+	X(S, i32, group_seq, "groupSeq", 0)                                                                                      \
 	X(S, string, data_version, "dataVersion", 0)                                                                             \
 	X(S, i32, max_group_num, "maxGroupNum", 0)
 

@@ -41,11 +41,13 @@ struct broker {
 	struct broker_stats *stats;
 	struct state_files *state_files; /* config/ *.json writers */
 	bool is_stopping;
-	struct buf broker_properties;       /* MSG_REGION, TRACE_ON, CLUSTER as properties text, appended to each message sent */
-	struct buf put_properties;          /* scratch of the put under way: properties text being completed */
-	int64_t delay_ms[DELAY_LEVELS_MAX]; /* messageDelayLevel, [0] = level 1; set by broker_new from the store's configuration */
+	struct buf broker_properties; /* MSG_REGION, TRACE_ON, CLUSTER as properties text, appended to each message sent */
+	struct buf put_properties;    /* scratch of the put under way: properties text being completed */
+	int64_t delay_ms
+		[DELAY_LEVELS_MAX]; /* messageDelayLevel, [0] = level 1; set by broker_new from the store's configuration */
 	int32_t delay_levels;
-	struct buf delay_messages;          /* scratch of the delay service: messages read */
+	struct buf delay_messages; /* scratch of the delay service: messages read */
+	struct timer again;        /* runs when a turn left something staged */
 };
 
 /* Takes ownership of config also on failure. Opens the store and the state files (blocks: start-up).
@@ -53,8 +55,9 @@ struct broker {
 enum rc broker_new(struct broker_config *config, const struct broker_services *services, struct broker **out, char **error);
 extern const struct dispatch broker_dispatch;
 void broker_set_time(struct broker *b, uint64_t wall_ms);
-void broker_start(struct broker *b);    /* registers with the name servers, starts timers */
-void broker_end_turn(struct broker *b); /* store_end_turn: writes, wakes, acknowledges */
+void broker_config_changed(struct broker *b); /* after a change of b->config: what is worked out from it */
+void broker_start(struct broker *b);          /* registers with the name servers, starts timers */
+void broker_end_turn(struct broker *b);       /* store_end_turn: writes, wakes, acknowledges */
 /* Begin a graceful stop: unregisters; on_stopped is called on the core when that is done or 3 s have passed. */
 void broker_stop(struct broker *b, void (*on_stopped)(void *ctx), void *ctx);
 void broker_free(struct broker *b); /* writes state files, closes the store; all peers are closed before */

@@ -189,8 +189,7 @@ static enum rc read_subscriptions(const cJSON *array, struct subscription **out,
 	if (n > SUBSCRIPTIONS_MAX)
 		return RC_TOO_BIG;
 	subs = mem_zalloc((n + 1) * sizeof(*subs));
-	JSON_EACH(item, array)
-	{
+	JSON_EACH (item, array) {
 		rc = subscription_read_json(item, &subs[*count]);
 		if (rc != RC_OK)
 			break;

@@ -124,7 +124,10 @@ struct group *group_find_or_create(struct broker *b, struct slice name)
 
 	if (g != NULL)
 		return g;
-	if (!b->config->auto_create_subscription_group || !group_name_is_legal(name))
+	if (!b->config->auto_create_subscription_group &&
+	    !(b->config->enable_create_sys_group && slice_has_prefix(name, SLICE_LIT("CID_RMQ_SYS_"))))
+		return NULL;
+	if (!group_name_is_legal(name))
 		return NULL;
 	g = add(b->groups, name);
 	if (g == NULL)
@@ -485,14 +488,13 @@ static void load_group(struct group_table *t, const cJSON *row)
 
 static void load_forbidden(struct group_table *t, const cJSON *table)
 {
-	JSON_EACH(group, table)
-	JSON_EACH(topic, group)
-	{
-		int64_t bits;
+	JSON_EACH (group, table)
+		JSON_EACH (topic, group) {
+			int64_t bits;
 
-		if (json_value_i64(topic, &bits) && bits > 0 && bits <= INT32_MAX)
-			put_forbidden(t, json_name(group), json_name(topic), (int32_t)bits);
-	}
+			if (json_value_i64(topic, &bits) && bits > 0 && bits <= INT32_MAX)
+				put_forbidden(t, json_name(group), json_name(topic), (int32_t)bits);
+		}
 }
 
 static enum rc decode(struct broker *b, struct slice text)
@@ -507,7 +509,8 @@ static enum rc decode(struct broker *b, struct slice text)
 		json_free(tree);
 		return RC_CORRUPT;
 	}
-	JSON_EACH(row, rows) load_group(b->groups, row);
+	JSON_EACH (row, rows)
+		load_group(b->groups, row);
 	load_forbidden(b->groups, json_get_object(tree, "forbiddenTable"));
 	data_version_read(json_get_object(tree, "dataVersion"), &b->groups->version);
 	json_free(tree);

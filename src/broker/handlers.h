@@ -24,6 +24,8 @@ enum outcome handle_unlock_batch(struct request *req);        /* lock_handlers.c
 enum outcome handle_view_message(struct request *req);        /* query_message.c: 33 */
 enum outcome handle_query_message(struct request *req);       /* query_message.c: 12 */
 enum outcome handle_put_topic(struct request *req);           /* topic_handlers.c: 17 */
+enum outcome handle_put_topic_list(struct request *req);      /* topic_handlers.c: 18 */
+enum outcome handle_system_topics(struct request *req);       /* topic_handlers.c: 305 */
 enum outcome handle_delete_topic(struct request *req);        /* topic_handlers.c: 215 */
 enum outcome handle_get_topic(struct request *req);           /* topic_handlers.c: 351 */
 enum outcome handle_all_topics(struct request *req);          /* topic_handlers.c: 21 */

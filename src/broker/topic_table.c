@@ -201,6 +201,7 @@ static void free_topic(struct topic_table *t, struct topic *topic)
 	HASH_DEL(t->by_name, e);
 	attributes_free(topic->attributes);
 	free(topic->queues);
+	free(topic->stats);
 	free((char *)topic->name.at);
 	free(e);
 }
@@ -463,7 +464,8 @@ static enum rc decode(struct broker *b, struct slice text)
 		json_free(tree);
 		return RC_CORRUPT;
 	}
-	JSON_EACH(row, rows) load_topic(b->topics, row);
+	JSON_EACH (row, rows)
+		load_topic(b->topics, row);
 	data_version_read(json_get_object(tree, "dataVersion"), &b->topics->version);
 	json_free(tree);
 	return RC_OK;

@@ -1,0 +1,19 @@
+/* registration: keeps the name servers informed of this broker and its topics (Apache BrokerOuterAPI, BrokerController.registerBrokerAll).
+ * Registers with every name server at start, every registerNameServerPeriod, and within the turn after a change of topics; unregisters on
+ * stop. Thread: core. Memory: registration_new .. registration_free. */
+#ifndef BROKER_REGISTRATION_H
+#define BROKER_REGISTRATION_H
+
+struct broker;
+struct registration;
+struct topic;
+
+struct registration *registration_new(struct broker *b);
+void registration_start(struct registration *r);
+/* A topic was made or changed; NULL: several, or one is gone, or the broker's own settings (perm) changed. Sent once for a turn's changes. */
+void registration_topic_changed(struct registration *r, const struct topic *topic);
+/* Unregister everywhere. on_done: on the core, never inside, when all have answered or after 3 s. */
+void registration_stop(struct registration *r, void (*on_done)(void *ctx), void *ctx);
+void registration_free(struct registration *r);
+
+#endif
