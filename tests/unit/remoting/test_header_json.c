@@ -1,0 +1,403 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "remoting/headers.h"
+#include "remoting/json_scan.h"
+#include "tests/unit/remoting/frames.h"
+
+Suite *suite_header_json(void);
+
+static struct buf frame;
+static struct arena arena;
+static struct command cmd;
+static const char *why;
+
+static void setup(void)
+{
+	frame = (struct buf){0};
+	arena_init(&arena);
+	why = NULL;
+}
+
+static void teardown(void)
+{
+	buf_free(&frame);
+	arena_reset(&arena);
+}
+
+static enum rc decode(const char *json)
+{
+	buf_clear(&frame);
+	put_frame(&frame, CODEC_JSON, slice_of(json), (struct slice){0});
+	return command_decode(buf_slice(&frame), &cmd, &why);
+}
+
+static const char *const good[] = {
+	/* as fastjson, ali-ons and the Go client write it, and what a reader must not stumble over */
+	"{\"code\":11,\"extFields\":{\"queueId\":\"3\"},\"flag\":2,\"language\":\"JAVA\",\"opaque\":7,\"remark\":\"r\","
+	"\"version\":409}",
+	"{\"version\":409,\"remark\":\"r\",\"opaque\":7,\"language\":\"JAVA\",\"flag\":2,\"extFields\":{\"queueId\":\"3\"},"
+	"\"code\":11}",
+	" { \"code\" : 11 , \"extFields\" : { \"queueId\" : \"3\" } "
+	",\t\"flag\":2,\r\n\"language\":\"JAVA\",\"opaque\":7,\"remark\":\"r\",\"version\":409 } \n",
+	"{\"code\":\"11\",\"extFields\":{\"queueId\":3},\"flag\":\"2\",\"language\":0,\"opaque\":\"7\",\"remark\":\"r\","
+	"\"version\":\"409\"}",
+	"{\"code\":10,\"flag\":2,\"code\":11,\"opaque\":7,\"language\":\"JAVA\",\"version\":409,\"remark\":\"q\",\"remark\":"
+	"\"r\","
+	"\"extFields\":{\"queueId\":\"9\",\"queueId\":\"3\"}}",
+	"{\"code\":11,\"extFields\":{\"queueId\":\"4\"},\"extFields\":{\"queueId\":\"3\"},\"flag\":2,\"language\":\"JAVA\","
+	"\"opaque\":7,"
+	"\"remark\":\"r\",\"version\":409}",
+	"{\"new\":{\"a\":[1,{\"b\":\"}]\\\"\"}]},\"list\":[],\"code\":11,\"extFields\":{\"deep\":{\"x\":[{}]},\"queueId\":\"3\","
+	"\"none\":null},"
+	"\"flag\":2,\"language\":\"JAVA\",\"opaque\":7,\"remark\":\"r\",\"version\":409,\"t\":true,\"n\":null,\"f\":-1.5e+3}",
+	"{\"c\\u006Fde\":11,\"ext\\u0046ields\":{\"queu\\u0065Id\":\"\\u0033\"},\"flag\":2,\"language\":\"JAVA\",\"opaque\":7,"
+	"\"remark\":\"r\","
+	"\"version\":409}",
+};
+
+START_TEST(one_command_in_many_spellings)
+{
+	struct get_max_offset_request_header h;
+	const char *bad;
+
+	ck_assert_msg(decode(good[_i]) == RC_OK, "%s", why);
+	ck_assert_int_eq(cmd.code, 11);
+	ck_assert_int_eq(cmd.flag, 2);
+	ck_assert_int_eq(cmd.language, LANGUAGE_JAVA);
+	ck_assert_int_eq(cmd.opaque, 7);
+	ck_assert_int_eq(cmd.version, 409);
+	ck_assert_int_eq(cmd.codec, CODEC_JSON);
+	ck_assert(slice_is(command_remark(&cmd, &arena), "r"));
+	ck_assert_int_eq(command_decode_ext(&cmd, &get_max_offset_request_header_schema, &h, &arena, &bad), RC_MISSING);
+	ck_assert_str_eq(bad, "topic");
+	ck_assert_int_eq(h.queue_id, 3);
+	ck_assert(HEADER_HAS(get_max_offset_request_header, &h, queue_id));
+	ck_assert(!HEADER_HAS(get_max_offset_request_header, &h, topic));
+}
+END_TEST
+
+static const char *const malformed[] = {
+	"",
+	" ",
+	"{",
+	"[]",
+	"11",
+	"null",
+	"{}", /* no code */
+	"{\"code\":null}",
+	"{\"opaque\":1}",
+	"{\"code\":11",
+	"{\"code\":11,}",
+	"{\"code\":11,,\"flag\":1}",
+	"{\"code\":11 \"flag\":1}",
+	"{\"code\" 11}",
+	"{\"code\":}",
+	"{code:11}",
+	"{'code':11}",
+	"{\"code\":11}x",
+	"{\"code\":11}{}",
+	"{\"code\":11.5}",
+	"{\"code\":1e1}",
+	"{\"code\":2147483648}",
+	"{\"code\":-2147483649}",
+	"{\"code\":4294967295}",
+	"{\"code\":\"\"}",
+	"{\"code\":{}}",
+	"{\"code\":[11]}",
+	"{\"code\":true}",
+	"{\"code\":11,\"opaque\":\"x\"}",
+	"{\"code\":11,\"flag\":\"x\"}",
+	"{\"code\":11,\"version\":\"x\"}",
+	"{\"code\":11,\"extFields\":[]}",
+	"{\"code\":11,\"extFields\":\"x\"}",
+	"{\"code\":11,\"extFields\":7}",
+	"{\"code\":11,\"extFields\":{\"a\":\"b\"}",
+	"{\"code\":11,\"extFields\":{\"a\":\"b\",}}",
+	"{\"code\":11,\"extFields\":{\"a\"}}",
+	"{\"code\":11,\"extFields\":{\"a\":}}",
+	"{\"code\":11,\"extFields\":{\"a\":\"b}}",
+	"{\"code\":11,\"extFields\":{\"a\":\"b\\\"}}",
+	"{\"code\":11,\"remark\":\"abc}",
+	"{\"code\":11,\"remark\":\"abc\\",
+	"{\"code\":11,\"x\":[}",
+	"{\"code\":11,\"x\":{]}",
+	"{\"code\":11,\"x\":[\"}",
+	"{\"code\":11,\"x\":@}",
+};
+
+START_TEST(what_is_no_header)
+{
+	cmd.code = 4711;
+	ck_assert_msg(decode(malformed[_i]) == RC_MALFORMED, "%s", malformed[_i]);
+	ck_assert_ptr_nonnull(why);
+	ck_assert_int_eq(cmd.code, 4711); /* untouched */
+}
+END_TEST
+
+/* Every cut of a good header is malformed, and no byte behind it is looked at (the sanitizers see to that). */
+START_TEST(every_cut_is_malformed)
+{
+	const char *whole = good[6];
+	size_t len = strlen(whole);
+
+	for (size_t n = 0; n < len; n++) {
+		char *cut = strndup(whole, n);
+
+		ck_assert_msg(decode(cut) == RC_MALFORMED, "%s", cut);
+		free(cut);
+	}
+}
+END_TEST
+
+static const struct {
+	const char *json, *text; /* NULL: refused */
+} escapes[] = {
+	{"plain", "plain"},
+	{"", ""},
+	{"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t"},
+	{"\\v\\'", "\v'"},
+	{"a\\u0001b\\u0002", "a\001b\002"},
+	{"\\u00e4\\u00E4", "\xC3\xA4\xC3\xA4"},
+	{"\\u20AC", "\xE2\x82\xAC"},
+	{"\\uD83D\\uDE00", "\xF0\x9F\x98\x80"},
+	{"\\uD83D", "?"},
+	{"\\uDE00\\uD83D", "??"},
+	{"\\uD83Dx\\n", "?x\n"},
+	{"\\uD83D\\u0041", "?A"},
+	{"\xC3\xA4\xF0\x9F\x98\x80", "\xC3\xA4\xF0\x9F\x98\x80"},
+	{"tab\tnewline\n", "tab\tnewline\n"},
+	{"\\", NULL},
+	{"\\x41", NULL},
+	{"\\u", NULL},
+	{"\\u004", NULL},
+	{"\\u00g0", NULL},
+	{"\\uD83D\\uZZZZ", NULL},
+};
+
+START_TEST(escapes_are_resolved)
+{
+	struct slice raw = slice_of(escapes[_i].json);
+	char out[64];
+	size_t len = 0;
+
+	ck_assert_int_eq(json_unescape(raw, out, &len), escapes[_i].text != NULL);
+	if (escapes[_i].text == NULL)
+		return;
+	ck_assert_uint_le(len, raw.len);
+	ck_assert_uint_eq(len, strlen(escapes[_i].text));
+	ck_assert_mem_eq(out, escapes[_i].text, len);
+}
+END_TEST
+
+/* Written escaped and read back, every byte value is itself. */
+START_TEST(every_byte_survives_escaping)
+{
+	char all[256], escaped[256 * JSON_ESCAPED_MAX], back[sizeof(escaped)];
+	size_t len, back_len;
+
+	for (size_t i = 0; i < sizeof(all); i++)
+		all[i] = (char)i;
+	len = (size_t)(json_put_escaped(escaped, (struct slice){all, sizeof(all)}) - escaped);
+	for (size_t i = 0; i < len; i++)
+		ck_assert((unsigned char)escaped[i] >= 0x20);
+	ck_assert(json_unescape((struct slice){escaped, len}, back, &back_len));
+	ck_assert_uint_eq(back_len, sizeof(all));
+	ck_assert_mem_eq(back, all, sizeof(all));
+}
+END_TEST
+
+static const struct {
+	const char *field; /* in extFields of a GET_MAX_OFFSET */
+	enum rc rc;
+	const char *bad;
+	int32_t queue_id;
+} values[] = {
+	{"\"queueId\":\"2147483647\"", RC_OK, NULL, INT32_MAX},
+	{"\"queueId\":-2147483648", RC_OK, NULL, INT32_MIN},
+	{"\"queueId\":\"2147483648\"", RC_MALFORMED, "queueId", 0},
+	{"\"queueId\":\"4294967295\"", RC_MALFORMED, "queueId", 0},
+	{"\"queueId\":\" 1\"", RC_MALFORMED, "queueId", 0},
+	{"\"queueId\":\"one\"", RC_MALFORMED, "queueId", 0},
+	{"\"queueId\":true", RC_MALFORMED, "queueId", 0},
+	{"\"queueId\":\"\\u0031\\u0032\"", RC_OK, NULL, 12},
+	{"\"queueId\":\"\\u\"", RC_MALFORMED, "queueId", 0},
+	{"\"queueId\":null", RC_MISSING, "queueId", 0},
+	{"\"queueId\":\"\"", RC_MISSING, "queueId", 0},
+	{"\"queueId\":{\"a\":1}", RC_MISSING, "queueId", 0},
+	{"\"queueid\":\"1\"", RC_MISSING, "queueId", 0},
+	{"\"ignored\":\"\\u\",\"queueId\":1", RC_OK, NULL, 1},
+};
+
+START_TEST(values_of_fields)
+{
+	struct get_max_offset_request_header h;
+	const char *bad = NULL;
+	char json[256];
+
+	snprintf(json, sizeof(json), "{\"code\":30,\"extFields\":{\"topic\":\"T\",%s}}", values[_i].field);
+	ck_assert_int_eq(decode(json), RC_OK);
+	ck_assert_int_eq(command_decode_ext(&cmd, &get_max_offset_request_header_schema, &h, &arena, &bad), values[_i].rc);
+	if (values[_i].rc == RC_OK) {
+		ck_assert(slice_is(h.topic, "T"));
+		ck_assert_int_eq(h.queue_id, values[_i].queue_id);
+	} else {
+		ck_assert_str_eq(bad, values[_i].bad);
+	}
+}
+END_TEST
+
+/* Boolean.parseBoolean: "true" in any case, everything else is false, as C++ clients' "0" and "1" are. */
+START_TEST(booleans_are_javas)
+{
+	static const struct {
+		const char *value;
+		bool is;
+	} rows[] = {{"\"true\"", true}, {"true", true},   {"\"TRUE\"", true}, {"\"false\"", false},
+		    {"false", false},   {"\"1\"", false}, {"0", false},       {"\"yes\"", false}};
+	struct delete_subscription_group_request_header h;
+	const char *bad;
+	char json[128];
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		snprintf(json, sizeof(json), "{\"code\":207,\"extFields\":{\"groupName\":\"g\",\"cleanOffset\":%s}}",
+			 rows[i].value);
+		ck_assert_int_eq(decode(json), RC_OK);
+		ck_assert_int_eq(command_decode_ext(&cmd, &delete_subscription_group_request_header_schema, &h, &arena, &bad),
+				 RC_OK);
+		ck_assert_int_eq(h.clean_offset, rows[i].is);
+	}
+}
+END_TEST
+
+START_TEST(one_field_by_name)
+{
+	struct slice value;
+
+	ck_assert_int_eq(
+		decode("{\"code\":12,\"extFields\":{\"_UNIQUE_KEY_QUERY\":\"no\",\"n\":7,\"e\":\"a\\nb\",\"bad\":\"\\q\","
+		       "\"none\":null,\"_UNIQUE_KEY_QUERY\":\"true\"}}"),
+		RC_OK);
+	ck_assert(command_ext_get(&cmd, "_UNIQUE_KEY_QUERY", &arena, &value));
+	ck_assert(slice_is(value, "true"));
+	ck_assert(command_ext_get(&cmd, "n", &arena, &value));
+	ck_assert(slice_is(value, "7"));
+	ck_assert(command_ext_get(&cmd, "e", &arena, &value));
+	ck_assert(slice_is(value, "a\nb"));
+	ck_assert(!command_ext_get(&cmd, "bad", &arena, &value));
+	ck_assert(!command_ext_get(&cmd, "none", &arena, &value));
+	ck_assert(!command_ext_get(&cmd, "absent", &arena, &value));
+	ck_assert_int_eq(decode("{\"code\":12}"), RC_OK);
+	ck_assert(!command_ext_get(&cmd, "n", &arena, &value));
+	ck_assert_int_eq(decode("{\"code\":12,\"extFields\":null}"), RC_OK);
+	ck_assert(!command_ext_get(&cmd, "n", &arena, &value));
+}
+END_TEST
+
+static enum rc decode_with_fields(size_t count)
+{
+	struct buf json = {0};
+	enum rc rc;
+
+	buf_put_text(&json, "{\"code\":1,\"extFields\":{");
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&json, "%s\"f%zu\":\"%zu\"", i ? "," : "", i, i);
+	buf_put_text(&json, "}}");
+	buf_put_u8(&json, 0);
+	rc = decode((const char *)json.data);
+	buf_free(&json);
+	return rc;
+}
+
+START_TEST(count_of_fields_is_bounded)
+{
+	struct slice value;
+
+	ck_assert_int_eq(decode_with_fields(EXT_FIELDS_MAX), RC_OK);
+	ck_assert(command_ext_get(&cmd, "f255", &arena, &value));
+	ck_assert(slice_is(value, "255"));
+	ck_assert_int_eq(decode_with_fields(EXT_FIELDS_MAX + 1), RC_TOO_BIG);
+	ck_assert_ptr_nonnull(why);
+}
+END_TEST
+
+static enum rc decode_nested(size_t depth, char open, char close)
+{
+	struct buf json = {0};
+	enum rc rc;
+
+	buf_put_text(&json, "{\"code\":1,\"x\":");
+	memset(buf_grow(&json, depth), open, depth);
+	memset(buf_grow(&json, depth), close, depth);
+	buf_put_text(&json, "}");
+	buf_put_u8(&json, 0);
+	rc = decode((const char *)json.data);
+	buf_free(&json);
+	return rc;
+}
+
+START_TEST(depth_is_bounded)
+{
+	ck_assert_int_eq(decode_nested(JSON_DEPTH_MAX, '[', ']'), RC_OK);
+	ck_assert_int_eq(decode_nested(JSON_DEPTH_MAX + 1, '[', ']'), RC_MALFORMED);
+	ck_assert_int_eq(decode_nested(100000, '{', '}'), RC_MALFORMED);
+}
+END_TEST
+
+/* fastjson's spelling, to the byte: what 4.9 and 5.x clients have always been sent. */
+START_TEST(what_we_write)
+{
+	static const char expected[] = "{\"code\":0,\"extFields\":{\"offset\":\"42\",\"MSG_REGION\":\"a\\\"\\\\\\u0001\\n\"},"
+				       "\"flag\":1,\"language\":\"CPP\",\"opaque\":-7,"
+				       "\"remark\":\"say \\\"no\\\"\",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":513}";
+	struct get_max_offset_response_header h = {.present = HEADER_ALL(get_max_offset_response_header), .offset = 42};
+	struct ext_field extra = {SLICE_LIT("MSG_REGION"), SLICE_LIT("a\"\\\001\n")};
+	struct command out = {.language = LANGUAGE_CPP,
+			      .version = FUSEE_VERSION,
+			      .opaque = -7,
+			      .flag = FLAG_RESPONSE,
+			      .remark = SLICE_LIT("say \"no\"")};
+
+	command_encode(&frame, &out, &get_max_offset_response_header_schema, &h, &extra, 1, 0);
+	ck_assert_uint_eq(frame.len, 8 + sizeof(expected) - 1);
+	ck_assert_mem_eq(frame.data + 8, expected, sizeof(expected) - 1);
+	ck_assert_uint_eq(get_u32(frame.data), frame.len - 4);
+	ck_assert_uint_eq(get_u32(frame.data + 4), sizeof(expected) - 1);
+}
+END_TEST
+
+START_TEST(nothing_to_say_writes_no_ext_fields)
+{
+	static const char expected[] =
+		"{\"code\":17,\"flag\":1,\"language\":\"OTHER\",\"opaque\":1,\"serializeTypeCurrentRPC\":\"JSON\",\"version\":0}";
+	struct command out = {.code = 17, .language = 99, .opaque = 1, .flag = FLAG_RESPONSE};
+	struct get_max_offset_response_header h = {.offset = 42}; /* not present */
+
+	command_encode(&frame, &out, &get_max_offset_response_header_schema, &h, NULL, 0, 0);
+	ck_assert_uint_eq(frame.len, 8 + sizeof(expected) - 1);
+	ck_assert_mem_eq(frame.data + 8, expected, sizeof(expected) - 1);
+}
+END_TEST
+
+Suite *suite_header_json(void)
+{
+	Suite *s = suite_create("header_json");
+	TCase *tc = tcase_create("header_json");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, one_command_in_many_spellings, 0, COUNT_OF(good));
+	tcase_add_loop_test(tc, what_is_no_header, 0, COUNT_OF(malformed));
+	tcase_add_test(tc, every_cut_is_malformed);
+	tcase_add_loop_test(tc, escapes_are_resolved, 0, COUNT_OF(escapes));
+	tcase_add_test(tc, every_byte_survives_escaping);
+	tcase_add_loop_test(tc, values_of_fields, 0, COUNT_OF(values));
+	tcase_add_test(tc, booleans_are_javas);
+	tcase_add_test(tc, one_field_by_name);
+	tcase_add_test(tc, count_of_fields_is_bounded);
+	tcase_add_test(tc, depth_is_bounded);
+	tcase_add_test(tc, what_we_write);
+	tcase_add_test(tc, nothing_to_say_writes_no_ext_fields);
+	suite_add_tcase(s, tc);
+	return s;
+}
