@@ -73,7 +73,7 @@ static enum rc take_ext_object(struct top *t)
 	size_t count = 0;
 	enum rc rc;
 
-	if (!json_begin(&scan, (struct slice){from, (size_t)(t->scan.end - from)}))
+	if (!json_scan_begin(&scan, (struct slice){from, (size_t)(t->scan.end - from)}))
 		return fail(t, "extFields is no object");
 	while ((rc = json_name(&scan, &name)) == RC_OK && (rc = json_value(&scan, &v)) == RC_OK) {
 		if (++count > EXT_FIELDS_MAX) {
@@ -131,7 +131,7 @@ static enum rc decode(struct top *t, struct slice header)
 	struct json_text name;
 	enum rc rc;
 
-	if (!json_begin(&t->scan, header))
+	if (!json_scan_begin(&t->scan, header))
 		return fail(t, "header is no JSON object");
 	while ((rc = json_name(&t->scan, &name)) == RC_OK)
 		if ((rc = take_member(t, name)) != RC_OK)
@@ -173,7 +173,7 @@ enum rc header_json_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx
 	struct json_value v;
 	enum rc rc;
 
-	if (!json_begin(&scan, ext))
+	if (!json_scan_begin(&scan, ext))
 		return RC_OK;
 	while ((rc = json_name(&scan, &name)) == RC_OK && (rc = json_value(&scan, &v)) == RC_OK)
 		if ((rc = give_field(on_field, ctx, name, &v)) != RC_OK)

@@ -7,7 +7,7 @@ static const char *skip_blanks(const char *at, const char *end)
 	return at;
 }
 
-bool json_begin(struct json_scan *s, struct slice text)
+bool json_scan_begin(struct json_scan *s, struct slice text)
 {
 	if (text.len == 0)
 		return false;

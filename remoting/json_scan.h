@@ -3,7 +3,7 @@
  * Headers only; bodies go through base/json_read. Nothing is allocated and nothing recurses: a nested value that nobody asked for is
  * skipped as text, JSON_DEPTH_MAX deep at most. Raw control characters in strings are taken, as fastjson takes them.
  *
- *	json_begin(&s, text);
+ *	json_scan_begin(&s, text);
  *	while ((rc = json_name(&s, &name)) == RC_OK) {
  *		if ((rc = json_value(&s, &v)) != RC_OK)
  *			break;
@@ -37,7 +37,7 @@ struct json_scan {
 };
 
 /* Enter the object at the start of `text` (blanks before it are skipped). False when there is none. */
-bool json_begin(struct json_scan *s, struct slice text);
+bool json_scan_begin(struct json_scan *s, struct slice text);
 
 /* Name of the next member; the scan then stands at its value. RC_NOT_FOUND behind the closing brace, RC_MALFORMED. */
 enum rc json_name(struct json_scan *s, struct json_text *name);

@@ -1,0 +1,507 @@
+/* Happy path: on_read gets bytes in the loop's scratch buffer, feed() hands every whole frame to peer_receive in place, answers collect in
+ * peer->out, and the loop's end of turn writes each peer's output with one system call.
+ * Failure: a malformed frame, a full output or silence shut this connection only, with a log line that names the peer and why. */
+#include "remoting/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static const char module[] = "remoting";
+
+void conn_limits_default(struct conn_limits *l)
+{
+	*l = (struct conn_limits){
+		.idle_ms = CONN_IDLE_MS,
+		.stall_ms = CONN_STALL_MS,
+		.sweep_ms = CONN_SWEEP_MS,
+		.out_high_bytes = CONN_OUT_HIGH_BYTES,
+		.out_low_bytes = CONN_OUT_LOW_BYTES,
+		.out_max_bytes = CONN_OUT_MAX_BYTES,
+	};
+}
+
+static uv_stream_t *stream_of(struct conn *c) { return (uv_stream_t *)&c->tcp; }
+
+/* What a peer can cause at will: one line a second for the whole set, with the number of those held back. */
+static void log_peer(struct conn *c, const char *what)
+{
+	struct conn_set *set = c->set;
+
+	if (!log_limited(set->loop->timers.now_ms + 1, &set->log_last_ms, &set->log_dropped))
+		return;
+	if (set->log_dropped > 0)
+		log_warn(module, "closing the connection of '%s': %s (%llu more like this before)", c->peer->address, what,
+			 (unsigned long long)set->log_dropped);
+	else
+		log_warn(module, "closing the connection of '%s': %s", c->peer->address, what);
+	set->log_dropped = 0;
+}
+
+static void refuse(struct conn *c, const char *why)
+{
+	log_peer(c, why);
+	conn_shut(c);
+}
+
+/* ---- output ---- */
+
+static size_t pending_bytes(struct conn *c)
+{
+	return c->peer->out.len + (c->is_writing ? uv_stream_get_write_queue_size(stream_of(c)) : 0);
+}
+
+static void pause_reading(struct conn *c)
+{
+	if (c->is_paused)
+		return;
+	c->is_paused = true;
+	uv_read_stop(stream_of(c));
+}
+
+/* Under the low mark again: go on with the next turn (frames may be waiting in c->in, and this turn's cores have had their end). */
+static void resume_soon(struct conn *c)
+{
+	if (c->is_paused && !c->is_closing && !c->is_finishing && !timer_is_running(&c->resume) &&
+	    pending_bytes(c) <= c->set->limits.out_low_bytes)
+		timer_start(&c->set->loop->timers, &c->resume, 0);
+}
+
+static void flush(struct conn *c);
+
+static void on_written(uv_write_t *w, int status)
+{
+	struct conn *c = w->data;
+
+	loop_enter(c->set->loop);
+	c->is_writing = false;
+	buf_free(&c->sending);
+	if (c->is_closing)
+		return;
+	if (status < 0) {
+		conn_shut(c);
+		return;
+	}
+	c->active_ms = c->set->loop->timers.now_ms;
+	flush(c);
+}
+
+/* Hand the output from `sent` on to libuv, which waits for the socket. */
+static void write_rest(struct conn *c, size_t sent)
+{
+	uv_buf_t rest;
+
+	c->sending = c->peer->out;
+	c->peer->out = (struct buf){0};
+	c->write.data = c;
+	rest = uv_buf_init((char *)c->sending.data + sent, (unsigned)(c->sending.len - sent));
+	if (uv_write(&c->write, stream_of(c), &rest, 1, on_written) != 0) {
+		conn_shut(c);
+		return;
+	}
+	c->is_writing = true;
+	c->stalled_bytes = c->sending.len - sent;
+	c->stalled_since_ms = c->set->loop->timers.now_ms;
+}
+
+static void written_all(struct conn *c)
+{
+	buf_clear(&c->peer->out);
+	if (c->peer->out.cap > CONN_KEEP_OUT_BYTES)
+		buf_free(&c->peer->out);
+	c->active_ms = c->set->loop->timers.now_ms;
+	if (c->is_finishing)
+		conn_shut(c);
+	else
+		resume_soon(c);
+}
+
+static void flush(struct conn *c)
+{
+	struct buf *out = &c->peer->out;
+	uv_buf_t all;
+	int n = 0;
+
+	if (c->is_closing || !c->is_connected)
+		return;
+	if (pending_bytes(c) > c->set->limits.out_max_bytes) {
+		refuse(c, "it does not read its answers, too many of them are waiting");
+		return;
+	}
+	if (!c->is_writing) {
+		if (out->len > 0) {
+			all = uv_buf_init((char *)out->data, (unsigned)out->len);
+			n = uv_try_write(stream_of(c), &all, 1);
+		}
+		if (n < 0 && n != UV_EAGAIN) {
+			conn_shut(c);
+			return;
+		}
+		if (n >= 0 && (size_t)n == out->len) {
+			written_all(c);
+			return;
+		}
+		write_rest(c, n > 0 ? (size_t)n : 0);
+	}
+	if (!c->is_closing && pending_bytes(c) > c->set->limits.out_high_bytes)
+		pause_reading(c);
+	else
+		resume_soon(c);
+}
+
+static void on_turn_end(struct loop_hook *h)
+{
+	struct conn_set *set = CONTAINER_OF(h, struct conn_set, flush);
+	struct list *it;
+
+	while ((it = list_pop(&set->dirty)) != NULL)
+		flush(CONTAINER_OF(it, struct peer, dirty)->shell_data);
+}
+
+static void touch(struct peer *peer)
+{
+	struct conn *c = peer->shell_data;
+
+	loop_enter(c->set->loop);
+	if (list_is_empty(&peer->dirty))
+		list_append(&c->set->dirty, &peer->dirty);
+}
+
+static void shut(struct peer *peer) { conn_shut(peer->shell_data); }
+
+/* ---- input ---- */
+
+/* What speaks other protocols on this port, by its first byte: a frame's is 0 or 1, the top of a length up to 16 MiB. */
+static bool greet(struct conn *c, uint8_t first)
+{
+	c->is_greeted = true;
+	if (first <= 1)
+		return true;
+	if (first == 0x16)
+		refuse(c, "it speaks TLS, which is not enabled here");
+	else if (first >= 'A' && first <= 'Z')
+		refuse(c, "it speaks HTTP or the PROXY protocol, expected remoting frames");
+	else
+		refuse(c, "malformed frame: impossible length");
+	return false;
+}
+
+/* Hand over every whole frame; returns how many bytes are used up. Sets c->need for the rest. */
+static size_t feed(struct conn *c, const uint8_t *data, size_t len)
+{
+	const char *why = NULL;
+	size_t at = 0, frame_bytes = 0;
+	enum rc rc;
+
+	if (!c->is_greeted && len > 0 && !greet(c, data[0]))
+		return len;
+	while (!c->is_closing && !c->is_paused && !c->is_finishing) {
+		c->need = 0;
+		rc = frame_size((struct slice){(const char *)data + at, len - at}, &frame_bytes);
+		if (rc == RC_AGAIN)
+			break;
+		if (rc != RC_OK) {
+			refuse(c, rc == RC_TOO_BIG ? "malformed frame: too long" : "malformed frame: impossible lengths");
+			break;
+		}
+		if (frame_bytes > len - at) {
+			c->need = frame_bytes;
+			break;
+		}
+		rc = peer_receive(c->peer, (struct slice){(const char *)data + at, frame_bytes}, &why);
+		if (rc != RC_OK && !c->is_closing)
+			refuse(c, why ? why : rc_text(rc));
+		at += frame_bytes;
+		if (!c->is_closing && pending_bytes(c) > c->set->limits.out_high_bytes)
+			pause_reading(c);
+	}
+	return at;
+}
+
+/* Feed what c->in holds and keep the rest at its front. */
+static void feed_kept(struct conn *c)
+{
+	size_t used = feed(c, c->in.data, c->in.len);
+
+	if (c->is_closing)
+		return;
+	c->in.len -= used;
+	if (c->in.len == 0)
+		buf_free(&c->in);
+	else if (used > 0)
+		memmove(c->in.data, c->in.data + used, c->in.len);
+}
+
+static void keep(struct conn *c, const uint8_t *data, size_t len)
+{
+	buf_clear(&c->in);
+	if (len == 0)
+		buf_free(&c->in);
+	else if (buf_try_reserve(&c->in, len))
+		buf_put(&c->in, data, len);
+	else
+		refuse(c, "out of memory");
+}
+
+static bool is_read_in_place(const struct conn *c) { return c->in.len > CONN_COPY_MAX_BYTES && c->need > c->in.len; }
+
+/* Room behind the partial frame: in the scratch buffer, with the partial copied to its front; or in the frame's own buffer, which grows with what
+ * has really come, not with what the length field promises. */
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
+{
+	struct conn *c = h->data;
+	uint8_t *scratch = loop_scratch(c->set->loop);
+	size_t want;
+
+	(void)suggested;
+	if (!is_read_in_place(c)) {
+		if (c->in.len > 0)
+			memcpy(scratch, c->in.data, c->in.len);
+		*out = uv_buf_init((char *)scratch + c->in.len, (unsigned)(LOOP_SCRATCH_BYTES - c->in.len));
+		return;
+	}
+	want = c->need - c->in.len;
+	if (want > c->in.len)
+		want = c->in.len;
+	if (buf_try_reserve(&c->in, want))
+		*out = uv_buf_init((char *)c->in.data + c->in.len, (unsigned)want);
+	else
+		*out = uv_buf_init(NULL, 0); /* on_read gets UV_ENOBUFS */
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+	struct conn *c = s->data;
+	size_t used, total;
+
+	(void)b;
+	loop_enter(c->set->loop);
+	if (n == 0 || c->is_closing)
+		return;
+	if (n == UV_ENOBUFS) {
+		refuse(c, "out of memory");
+		return;
+	}
+	if (n < 0) {
+		log_debug(module, "connection of '%s' ended: %s", c->peer->address, uv_strerror((int)n));
+		conn_shut(c);
+		return;
+	}
+	c->active_ms = c->set->loop->timers.now_ms;
+	if (is_read_in_place(c)) {
+		c->in.len += (size_t)n;
+		if (c->in.len >= c->need)
+			feed_kept(c);
+		return;
+	}
+	total = c->in.len + (size_t)n;
+	used = feed(c, loop_scratch(c->set->loop), total);
+	if (!c->is_closing)
+		keep(c, loop_scratch(c->set->loop) + used, total - used);
+}
+
+static void on_resume(struct timer *t)
+{
+	struct conn *c = CONTAINER_OF(t, struct conn, resume);
+
+	if (c->is_closing || c->is_finishing || !c->is_paused)
+		return;
+	c->is_paused = false;
+	if (c->in.len > 0)
+		feed_kept(c);
+	if (!c->is_closing && !c->is_paused && uv_read_start(stream_of(c), on_alloc, on_read) != 0)
+		conn_shut(c);
+}
+
+/* ---- life ---- */
+
+static void on_closed(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+	struct conn_set *set = c->set;
+
+	loop_enter(set->loop);
+	timer_stop(&set->loop->timers, &c->resume);
+	list_remove(&c->link);
+	list_remove(&c->peer->dirty);
+	set->count--;
+	if (set->count == 0)
+		timer_stop(&set->loop->timers, &set->sweep);
+	peer_close(c->peer);
+	buf_free(&c->in);
+	buf_free(&c->sending);
+	if (set->on_gone != NULL)
+		set->on_gone(set, c);
+	free(c);
+}
+
+void conn_shut(struct conn *c)
+{
+	if (c->is_closing)
+		return;
+	loop_enter(c->set->loop);
+	c->is_closing = true;
+	c->peer->is_closing = true;
+	if (!c->is_handle_closing)
+		uv_close((uv_handle_t *)&c->tcp, on_closed);
+	c->is_handle_closing = true;
+}
+
+void conn_finish(struct conn *c)
+{
+	if (c->is_closing || c->is_finishing)
+		return;
+	c->is_finishing = true;
+	if (!c->is_connected || pending_bytes(c) == 0)
+		conn_shut(c);
+	else
+		uv_read_stop(stream_of(c));
+}
+
+static void on_old_socket_closed(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+
+	if (c->is_closing) {
+		on_closed(h);
+		return;
+	}
+	loop_enter(c->set->loop);
+	uv_tcp_init(&c->set->loop->uv, &c->tcp);
+	c->tcp.data = c;
+	c->is_handle_closing = false;
+	c->on_renewed(c);
+}
+
+void conn_renew(struct conn *c, void (*on_renewed)(struct conn *c))
+{
+	if (c->is_closing || c->is_handle_closing)
+		return;
+	c->on_renewed = on_renewed;
+	c->is_handle_closing = true;
+	uv_close((uv_handle_t *)&c->tcp, on_old_socket_closed);
+}
+
+struct conn *conn_new(struct conn_set *set, const struct dispatch *dispatch, void *core)
+{
+	struct conn *c = mem_zalloc(sizeof(*c));
+
+	if (uv_tcp_init(&set->loop->uv, &c->tcp) != 0) {
+		free(c);
+		return NULL;
+	}
+	loop_enter(set->loop);
+	c->tcp.data = c;
+	c->set = set;
+	c->resume.on_timer = on_resume;
+	c->active_ms = set->loop->timers.now_ms;
+	c->peer = peer_new(&set->loop->timers, dispatch, core);
+	list_init(&c->peer->dirty);
+	c->peer->touch = touch;
+	c->peer->shut = shut;
+	c->peer->shell_data = c;
+	list_append(&set->conns, &c->link);
+	if (set->count++ == 0 && set->limits.sweep_ms > 0)
+		timer_start(&set->loop->timers, &set->sweep, set->limits.sweep_ms);
+	return c;
+}
+
+static void put_address(const struct sockaddr *sa, char *out, size_t size)
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)sa;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)sa;
+
+	if (sa->sa_family == AF_INET6) {
+		uv_ip6_name(six, host, sizeof(host));
+		if (strncmp(host, "::ffff:", 7) == 0 && strchr(host, '.') != NULL)
+			mem_format(out, size, "%s:%d", host + 7, ntohs(six->sin6_port));
+		else
+			mem_format(out, size, "[%s]:%d", host, ntohs(six->sin6_port));
+	} else if (sa->sa_family == AF_INET) {
+		uv_ip4_name(four, host, sizeof(host));
+		mem_format(out, size, "%s:%d", host, ntohs(four->sin_port));
+	}
+}
+
+static void name_peer(struct conn *c)
+{
+	struct sockaddr_storage sa = {0};
+	int len = sizeof(sa);
+
+	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&sa, &len) == 0)
+		put_address((struct sockaddr *)&sa, c->peer->address, sizeof(c->peer->address));
+	len = sizeof(sa);
+	if (uv_tcp_getsockname(&c->tcp, (struct sockaddr *)&sa, &len) == 0)
+		put_address((struct sockaddr *)&sa, c->peer->local_address, sizeof(c->peer->local_address));
+}
+
+void conn_start(struct conn *c)
+{
+	name_peer(c);
+	uv_tcp_nodelay(&c->tcp, 1);
+	c->is_connected = c->was_connected = true;
+	c->active_ms = c->set->loop->timers.now_ms;
+	if (c->peer->out.len > 0)
+		touch(c->peer);
+	if (uv_read_start(stream_of(c), on_alloc, on_read) != 0)
+		conn_shut(c);
+}
+
+/* ---- sweep ---- */
+
+static void check_stall(struct conn *c, uint64_t now_ms)
+{
+	size_t left = uv_stream_get_write_queue_size(stream_of(c));
+
+	if (left != c->stalled_bytes) {
+		c->stalled_bytes = left;
+		c->stalled_since_ms = now_ms;
+		c->active_ms = now_ms;
+	} else if (c->set->limits.stall_ms > 0 && now_ms - c->stalled_since_ms >= c->set->limits.stall_ms) {
+		refuse(c, "it does not read its answers");
+	}
+}
+
+static void on_sweep(struct timer *t)
+{
+	struct conn_set *set = CONTAINER_OF(t, struct conn_set, sweep);
+	uint64_t now_ms = set->loop->timers.now_ms;
+
+	LIST_FOR_EACH_SAFE (it, &set->conns) {
+		struct conn *c = CONTAINER_OF(it, struct conn, link);
+
+		if (c->is_closing || !c->is_connected)
+			continue;
+		if (c->is_writing) {
+			check_stall(c, now_ms);
+		} else if (set->limits.idle_ms > 0 && now_ms - c->active_ms >= set->limits.idle_ms) {
+			log_info(module, "closing the connection of '%s': idle for %llu s", c->peer->address,
+				 (unsigned long long)(now_ms - c->active_ms) / 1000);
+			conn_shut(c);
+		} else if (c->peer->out.len == 0 && c->peer->out.cap > 0 && now_ms - c->active_ms >= set->limits.sweep_ms) {
+			buf_free(&c->peer->out);
+		}
+	}
+	if (set->count > 0)
+		timer_start(&set->loop->timers, &set->sweep, set->limits.sweep_ms);
+}
+
+void conn_set_init(struct conn_set *set, struct loop *loop, const struct conn_limits *limits)
+{
+	*set = (struct conn_set){.loop = loop, .limits = *limits};
+	list_init(&set->conns);
+	list_init(&set->dirty);
+	set->flush.on_end = on_turn_end;
+	set->sweep.on_timer = on_sweep;
+	loop_hook_add(loop, LOOP_PHASE_FLUSH, &set->flush);
+}
+
+void conn_set_fini(struct conn_set *set)
+{
+	ASSERT(set->count == 0);
+	timer_stop(&set->loop->timers, &set->sweep);
+	loop_hook_remove(&set->flush);
+}

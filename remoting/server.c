@@ -1,0 +1,242 @@
+/* Happy path: on_connection accepts into a new conn and starts it; everything else is conn.c.
+ * Failure: no descriptor is left (libuv then closes the newcomer with its spare descriptor and tells us, so that accept does not spin), or
+ * too many connections: the newcomer is closed at once, with a log line a second. */
+#include "remoting/server.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static const char module[] = "remoting";
+
+struct listener {
+	uv_tcp_t tcp;
+	struct server *server;
+	bool is_vip;
+	int port;
+};
+
+struct server {
+	struct conn_set set; /* first: on_gone gets it */
+	struct server_options options;
+	struct listener listeners[SERVER_LISTENERS_MAX];
+	size_t listener_count, open_listeners;
+	struct timer grace;
+	bool is_closing, is_closed;
+	void (*on_closed)(void *ctx);
+	void *ctx;
+	uint64_t log_last_ms, log_dropped;
+};
+
+void server_options_default(struct server_options *o)
+{
+	*o = (struct server_options){.max_connections = SERVER_CONNECTIONS_MAX, .backlog = SERVER_BACKLOG};
+	conn_limits_default(&o->limits);
+}
+
+static void check_closed(struct server *s)
+{
+	if (!s->is_closing || s->is_closed || s->open_listeners > 0 || s->set.count > 0)
+		return;
+	s->is_closed = true;
+	timer_stop(&s->set.loop->timers, &s->grace);
+	s->on_closed(s->ctx);
+}
+
+static void on_gone(struct conn_set *set, struct conn *c)
+{
+	(void)c;
+	check_closed(CONTAINER_OF(set, struct server, set));
+}
+
+static void on_grace_over(struct timer *t)
+{
+	struct server *s = CONTAINER_OF(t, struct server, grace);
+
+	LIST_FOR_EACH_SAFE (it, &s->set.conns)
+		conn_shut(CONTAINER_OF(it, struct conn, link));
+	check_closed(s);
+}
+
+struct server *server_new(struct loop *loop, const struct server_options *options)
+{
+	struct server *s = mem_zalloc(sizeof(*s));
+
+	s->options = *options;
+	s->grace.on_timer = on_grace_over;
+	conn_set_init(&s->set, loop, &options->limits);
+	s->set.on_gone = on_gone;
+	return s;
+}
+
+/* ---- accepting ---- */
+
+static void log_refused(struct server *s, const char *why)
+{
+	if (!log_limited(s->set.loop->timers.now_ms + 1, &s->log_last_ms, &s->log_dropped))
+		return;
+	log_warn(module, "refusing a connection: %s (%llu more like this before)", why, (unsigned long long)s->log_dropped);
+	s->log_dropped = 0;
+}
+
+static void free_handle(uv_handle_t *h) { free(h); }
+
+/* Take the newcomer off the queue and close it. */
+static void accept_and_close(struct listener *l)
+{
+	uv_tcp_t *tcp = mem_zalloc(sizeof(*tcp));
+
+	if (uv_tcp_init(&l->server->set.loop->uv, tcp) != 0) {
+		free(tcp);
+		return;
+	}
+	uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)tcp);
+	uv_close((uv_handle_t *)tcp, free_handle);
+}
+
+static void set_buffers(struct server *s, struct conn *c)
+{
+	int bytes = s->options.send_buffer_bytes;
+
+	if (bytes > 0)
+		uv_send_buffer_size((uv_handle_t *)&c->tcp, &bytes);
+	bytes = s->options.receive_buffer_bytes;
+	if (bytes > 0)
+		uv_recv_buffer_size((uv_handle_t *)&c->tcp, &bytes);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct listener *l = stream->data;
+	struct server *s = l->server;
+	struct conn *c;
+
+	loop_enter(s->set.loop);
+	if (status < 0) {
+		log_refused(s, uv_strerror(status));
+		return;
+	}
+	if (s->set.count >= s->options.max_connections) {
+		log_refused(s, "there are as many as maxConnections allows");
+		accept_and_close(l);
+		return;
+	}
+	c = conn_new(&s->set, s->options.dispatch, s->options.core);
+	if (c == NULL)
+		return;
+	c->owner = s;
+	c->peer->is_vip = l->is_vip;
+	if (s->options.on_peer_close != NULL)
+		c->peer->on_close = s->options.on_peer_close;
+	if (uv_accept(stream, (uv_stream_t *)&c->tcp) != 0) {
+		conn_shut(c);
+		return;
+	}
+	set_buffers(s, c);
+	conn_start(c);
+}
+
+/* ---- listening ---- */
+
+static int bind_address(struct listener *l, const char *address, int port)
+{
+	struct sockaddr_storage sa;
+
+	if (uv_ip4_addr(address, port, (struct sockaddr_in *)&sa) != 0 && uv_ip6_addr(address, port, (struct sockaddr_in6 *)&sa) != 0)
+		return UV_EINVAL;
+	return uv_tcp_bind(&l->tcp, (const struct sockaddr *)&sa, 0); /* sets SO_REUSEADDR */
+}
+
+static int bound_port(const struct listener *l)
+{
+	struct sockaddr_storage sa = {0};
+	int len = sizeof(sa);
+
+	if (uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&sa, &len) != 0)
+		return 0;
+	return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&sa)->sin6_port) : ntohs(((struct sockaddr_in *)&sa)->sin_port);
+}
+
+static char *listen_error(const char *address, int port, const char *key, int status)
+{
+	const char *remedy = "check the address and the port";
+
+	if (status == UV_EADDRINUSE)
+		return mem_printf("cannot listen on '%s:%d': address already in use; stop the program that has it (ss -ltnp shows "
+				  "it) or set the key '%s'",
+				  address, port, key);
+	if (status == UV_EACCES)
+		remedy = "take a port over 1023 or run with the right to open it";
+	else if (status == UV_EADDRNOTAVAIL)
+		remedy = "no interface of this host has that address";
+	else if (status == UV_EINVAL)
+		remedy = "expected a numeric IPv4 or IPv6 address";
+	return mem_printf("cannot listen on '%s:%d': %s; %s (key '%s')", address, port, uv_strerror(status), remedy, key);
+}
+
+static void on_listener_closed(uv_handle_t *h)
+{
+	struct listener *l = h->data;
+
+	loop_enter(l->server->set.loop);
+	l->server->open_listeners--;
+	check_closed(l->server);
+}
+
+enum rc server_listen(struct server *s, const char *address, int port, bool is_vip, const char *key, char **error)
+{
+	struct listener *l = &s->listeners[s->listener_count];
+	int status;
+
+	ASSERT(s->listener_count < SERVER_LISTENERS_MAX);
+	l->server = s;
+	l->is_vip = is_vip;
+	status = uv_tcp_init(&s->set.loop->uv, &l->tcp);
+	if (status < 0) {
+		*error = listen_error(address, port, key, status);
+		return rc_from_uv(status);
+	}
+	l->tcp.data = l;
+	s->listener_count++;
+	s->open_listeners++;
+	status = bind_address(l, address, port);
+	if (status == 0)
+		status = uv_listen((uv_stream_t *)&l->tcp, s->options.backlog, on_connection);
+	if (status < 0) {
+		*error = listen_error(address, port, key, status);
+		return rc_from_uv(status);
+	}
+	l->port = bound_port(l);
+	return RC_OK;
+}
+
+int server_port(const struct server *s, size_t i) { return i < s->listener_count ? s->listeners[i].port : 0; }
+
+size_t server_connection_count(const struct server *s) { return s->set.count; }
+
+/* ---- closing ---- */
+
+void server_close(struct server *s, uint64_t grace_ms, void (*on_closed)(void *ctx), void *ctx)
+{
+	if (s->is_closing)
+		return;
+	loop_enter(s->set.loop);
+	s->is_closing = true;
+	s->on_closed = on_closed;
+	s->ctx = ctx;
+	for (size_t i = 0; i < s->listener_count; i++)
+		uv_close((uv_handle_t *)&s->listeners[i].tcp, on_listener_closed);
+	LIST_FOR_EACH_SAFE (it, &s->set.conns)
+		conn_finish(CONTAINER_OF(it, struct conn, link));
+	timer_start(&s->set.loop->timers, &s->grace, grace_ms);
+}
+
+void server_free(struct server *s)
+{
+	if (s == NULL)
+		return;
+	ASSERT(s->is_closed);
+	conn_set_fini(&s->set);
+	free(s);
+}
