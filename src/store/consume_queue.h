@@ -44,11 +44,12 @@ struct store_queue {
 	int64_t min;           /* first entry whose message is still in the log */
 	int64_t filed;         /* entries below are in the files */
 	int64_t end;
-	void *user; /* the broker's */
+	int64_t synced; /* entries below are on the device */
+	void *user;     /* the broker's */
 	struct queue_tail *tail;
-	struct list hot_link, dirty_link; /* the table's: tails by use; queues with entries not filed */
-	uint16_t jobs;                    /* that will come back to this queue */
-	bool is_loaded, is_deleted, is_unsynced, has_files;
+	struct list hot_link, dirty_link, sync_link; /* the table's: tails by use; entries not filed; files not synced */
+	uint32_t jobs;                               /* that will come back to this queue */
+	bool is_loaded, is_deleted, has_files;
 };
 
 static inline struct queue_entry queue_entry_get(const uint8_t *p)

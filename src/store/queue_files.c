@@ -1,0 +1,403 @@
+/* The files of one queue: their names, what stands in them, and writing to them.
+ *
+ * Happy path of a load: list the folder; the last files that follow one another without a gap are the queue; in the last file that has an
+ * entry the end is found by halving (entries are valid up to there, zero behind), then the first entry that is still in the log.
+ * Failures: a gap in the names, a file without entries behind one with entries: what follows it counts not, and is said. A short file has the entries
+ * that are whole, and gets its size back when it is written. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/io.h"
+#include "store/queue_internal.h"
+
+#define NAME_DIGITS 20
+#define FILLER_RUN 2048 /* fillers written with one call */
+
+bool queue_file_path(const struct queue_place *p, int64_t begin, char out[PATH_MAX])
+{
+	if (begin < 0)
+		return mem_format(out, PATH_MAX, "%s/%s/%" PRId32, p->folder, p->topic, p->id);
+	return mem_format(out, PATH_MAX, "%s/%s/%" PRId32 "/%020" PRId64, p->folder, p->topic, p->id, begin * QUEUE_ENTRY_BYTES);
+}
+
+static bool name_to_begin(const char *name, int64_t file_entries, int64_t *begin)
+{
+	int64_t at;
+
+	if (strlen(name) != NAME_DIGITS || strspn(name, "0123456789") != NAME_DIGITS || !slice_to_i64(slice_of(name), &at))
+		return false;
+	*begin = at / QUEUE_ENTRY_BYTES;
+	return at % (file_entries * QUEUE_ENTRY_BYTES) == 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+enum rc queue_file_list(const struct queue_place *p, int64_t **begins, size_t *count)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	size_t cap = 0;
+	int64_t begin;
+	DIR *dir;
+
+	*begins = NULL;
+	*count = 0;
+	if (!queue_file_path(p, -1, path))
+		return RC_INVALID;
+	dir = opendir(path);
+	if (dir == NULL)
+		return errno == ENOENT ? RC_OK : rc_from_errno(errno);
+	while ((e = readdir(dir)) != NULL) {
+		if (!name_to_begin(e->d_name, p->file_entries, &begin))
+			continue;
+		if (*count == cap) {
+			cap = cap ? cap * 2 : 4;
+			*begins = mem_realloc(*begins, cap * sizeof(**begins));
+		}
+		(*begins)[(*count)++] = begin;
+	}
+	closedir(dir);
+	if (*count > 1)
+		qsort(*begins, *count, sizeof(**begins), by_number);
+	return RC_OK;
+}
+
+/* ---- reading ---- */
+
+enum rc queue_file_entry(const struct queue_place *p, struct fd_cache *fds, int64_t i, struct queue_entry *e)
+{
+	int64_t begin = i - i % p->file_entries;
+	uint8_t bytes[QUEUE_ENTRY_BYTES];
+	int fd = fd_cache_find(fds, p->serial, begin);
+	char path[PATH_MAX];
+	enum rc rc;
+
+	if (fd < 0) {
+		if (!queue_file_path(p, begin, path))
+			return RC_INVALID;
+		rc = fd_cache_get(fds, p->serial, begin, path, O_RDWR, &fd);
+		if (rc != RC_OK)
+			return rc;
+	}
+	rc = io_read_at(fd, bytes, sizeof(bytes), (i - begin) * QUEUE_ENTRY_BYTES, false);
+	if (rc == RC_OK)
+		*e = queue_entry_get(bytes);
+	return rc;
+}
+
+enum rc queue_file_first_alive(const struct queue_place *p, struct fd_cache *fds, int64_t from, int64_t to, int64_t log_min,
+			       int64_t *found)
+{
+	int64_t low = from, high = to;
+	struct queue_entry e;
+	bool is_first = true;
+	enum rc rc;
+
+	while (low < high) { /* everything below low is gone, everything from high on is there */
+		int64_t mid = is_first ? low : low + (high - low) / 2;
+
+		rc = queue_file_entry(p, fds, mid, &e);
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
+			return rc;
+		if (rc == RC_NOT_FOUND || queue_entry_is_below(e, log_min))
+			low = mid + 1;
+		else
+			high = mid;
+		is_first = false; /* most queues have lost nothing: their first entry says so at once */
+	}
+	*found = low;
+	return RC_OK;
+}
+
+/* An entry that belongs to the queue: something stands there, and its message ends inside the log. */
+static enum rc has_entry(const struct queue_table *t, const struct queue_place *p, int64_t i, bool *has)
+{
+	struct queue_entry e;
+	enum rc rc = queue_file_entry(p, t->store->fds, i, &e);
+
+	*has = rc == RC_OK && queue_entry_is_inside(e, t->log_end);
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* Entries of the file that begins at `begin`, counted by halving. */
+static enum rc count_entries(const struct queue_table *t, const struct queue_place *p, int64_t begin, int64_t *count)
+{
+	int64_t low = 0, high = p->file_entries;
+	bool has, is_first = true;
+	enum rc rc;
+
+	rc = has_entry(t, p, begin + high - 1, &has);
+	if (rc == RC_OK && has) {
+		*count = high;
+		return RC_OK;
+	}
+	while (rc == RC_OK && low < high) {
+		int64_t mid = is_first ? 0 : low + (high - low) / 2;
+
+		rc = has_entry(t, p, begin + mid, &has);
+		if (has)
+			low = mid + 1;
+		else
+			high = mid;
+		is_first = false;
+	}
+	*count = low;
+	return rc;
+}
+
+static enum rc find_end(struct store_queue *q, const struct queue_place *p, const int64_t *begins, size_t count)
+{
+	struct queue_table *t = queue_table_of(q);
+	int64_t n = 0;
+	enum rc rc = RC_OK;
+
+	while (rc == RC_OK && count > 0 && n == 0)
+		rc = count_entries(t, p, begins[--count], &n);
+	q->end = begins[count] + n;
+	return rc;
+}
+
+/* Index of the first file of the run without a gap that the last file ends. */
+static size_t run_start(const int64_t *begins, size_t count, int64_t file_entries)
+{
+	size_t i = count - 1;
+
+	while (i > 0 && begins[i] - begins[i - 1] == file_entries)
+		i--;
+	return i;
+}
+
+enum rc queue_load(struct store_queue *q)
+{
+	struct queue_place p = queue_place_of(q);
+	struct queue_table *t = queue_table_of(q);
+	int64_t *begins;
+	size_t count, skip;
+	enum rc rc = queue_file_list(&p, &begins, &count);
+
+	if (rc == RC_OK && count > 0) {
+		skip = run_start(begins, count, p.file_entries);
+		if (skip)
+			log_warn("store", "topic '%s' queue %" PRId32 ": consume queue files before '%020" PRId64 "' do not join, they are left out",
+				 p.topic, p.id, begins[skip] * QUEUE_ENTRY_BYTES);
+		q->has_files = true;
+		q->first = q->min = begins[skip];
+		rc = find_end(q, &p, begins + skip, count - skip);
+		q->filed = q->synced = q->end;
+		if (rc == RC_OK)
+			rc = queue_file_first_alive(&p, t->store->fds, q->first, q->end, t->store->log.min, &q->min);
+		if (rc == RC_OK && t->log_end != INT64_MAX)
+			rc = queue_cut(q, t->log_end);
+	}
+	free(begins);
+	q->next = q->visible = q->end;
+	q->is_loaded = rc == RC_OK;
+	return rc;
+}
+
+/* ---- writing ---- */
+
+/* A file that nobody can see half-made: Apache takes a file of another size for damage and does not start. */
+static enum rc make_file(const struct queue_place *p, const char *path, int *fd)
+{
+	enum rc rc = io_open(path, O_RDWR | O_CREAT, fd);
+	char folder[PATH_MAX];
+
+	if (rc == RC_NOT_FOUND && queue_file_path(p, -1, folder)) {
+		rc = io_make_folders(folder);
+		if (rc == RC_OK)
+			rc = io_open(path, O_RDWR | O_CREAT, fd);
+	}
+	return rc;
+}
+
+static enum rc open_for_write(const struct queue_place *p, struct fd_cache *fds, int64_t begin, int *fd)
+{
+	int64_t bytes = p->file_entries * QUEUE_ENTRY_BYTES;
+	char path[PATH_MAX];
+	enum rc rc;
+
+	*fd = fd_cache_find(fds, p->serial, begin);
+	if (*fd >= 0)
+		return RC_OK;
+	if (!queue_file_path(p, begin, path))
+		return RC_INVALID;
+	rc = fd_cache_get(fds, p->serial, begin, path, O_RDWR, fd);
+	if (rc == RC_NOT_FOUND) {
+		rc = make_file(p, path, fd);
+		if (rc == RC_OK)
+			fd_cache_put(fds, p->serial, begin, *fd);
+	}
+	if (rc == RC_OK && io_file_size(*fd) < bytes)
+		rc = io_set_size(*fd, bytes);
+	return rc;
+}
+
+static enum rc write_fillers(int fd, int64_t count)
+{
+	uint8_t run[FILLER_RUN * QUEUE_ENTRY_BYTES];
+	int64_t done = 0;
+	enum rc rc = RC_OK;
+
+	for (int i = 0; i < FILLER_RUN; i++)
+		queue_entry_put(run + i * QUEUE_ENTRY_BYTES, (struct queue_entry){0, 0, QUEUE_FILLER_SIZE});
+	while (rc == RC_OK && done < count) {
+		int64_t n = count - done < FILLER_RUN ? count - done : FILLER_RUN;
+
+		rc = io_write_at(fd, run, (size_t)n * QUEUE_ENTRY_BYTES, done * QUEUE_ENTRY_BYTES);
+		done += n;
+	}
+	return rc;
+}
+
+enum rc queue_file_write(const struct queue_place *p, struct fd_cache *fds, bool begins, int64_t from, const uint8_t *entries, int count)
+{
+	while (count > 0) {
+		int64_t in_file = from % p->file_entries;
+		int n = count < p->file_entries - in_file ? count : (int)(p->file_entries - in_file);
+		int fd;
+		enum rc rc = open_for_write(p, fds, from - in_file, &fd);
+
+		if (rc == RC_OK && begins && in_file > 0)
+			rc = write_fillers(fd, in_file);
+		if (rc == RC_OK)
+			rc = io_write_at(fd, entries, (size_t)n * QUEUE_ENTRY_BYTES, in_file * QUEUE_ENTRY_BYTES);
+		if (rc != RC_OK)
+			return rc;
+		begins = false;
+		entries += (size_t)n * QUEUE_ENTRY_BYTES;
+		from += n;
+		count -= n;
+	}
+	return RC_OK;
+}
+
+static enum rc sync_folders(const struct queue_place *p)
+{
+	char path[PATH_MAX];
+	enum rc rc = queue_file_path(p, -1, path) ? io_sync_folder(path) : RC_INVALID;
+
+	if (rc == RC_OK)
+		rc = mem_format(path, sizeof(path), "%s/%s", p->folder, p->topic) ? io_sync_folder(path) : RC_INVALID;
+	return rc == RC_OK ? io_sync_folder(p->folder) : rc;
+}
+
+/* The folders are synced when a file begins in the range: only then a name may be new. */
+enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64_t from, int64_t to)
+{
+	bool is_new = from % p->file_entries == 0 || from / p->file_entries != (to - 1) / p->file_entries;
+
+	for (int64_t begin = from - from % p->file_entries; begin < to; begin += p->file_entries) {
+		char path[PATH_MAX];
+		int fd;
+		enum rc rc;
+
+		if (!queue_file_path(p, begin, path))
+			return RC_INVALID;
+		rc = fd_cache_get(fds, p->serial, begin, path, O_RDWR, &fd);
+		if (rc == RC_NOT_FOUND)
+			continue; /* retention took it */
+		if (rc == RC_OK)
+			rc = io_sync(fd);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return is_new ? sync_folders(p) : RC_OK;
+}
+
+/* ---- cutting ---- */
+
+/* Nothing may stand behind the end: after more appends and a second crash it would look like entries. */
+static enum rc clear_behind(const struct queue_place *p, struct fd_cache *fds, int64_t end)
+{
+	int64_t begin = end - end % p->file_entries, *begins;
+	size_t count;
+	char path[PATH_MAX];
+	enum rc rc = queue_file_list(p, &begins, &count);
+	int fd;
+
+	for (size_t i = 0; rc == RC_OK && i < count; i++) {
+		if (begins[i] <= begin || !queue_file_path(p, begins[i], path))
+			continue;
+		fd_cache_forget(fds, p->serial, begins[i]);
+		rc = io_unlink(path);
+	}
+	free(begins);
+	if (rc != RC_OK || !queue_file_path(p, begin, path))
+		return rc;
+	rc = fd_cache_get(fds, p->serial, begin, path, O_RDWR, &fd);
+	if (rc == RC_NOT_FOUND)
+		return RC_OK;
+	if (rc == RC_OK)
+		rc = io_set_size(fd, (end - begin) * QUEUE_ENTRY_BYTES);
+	return rc == RC_OK ? io_set_size(fd, p->file_entries * QUEUE_ENTRY_BYTES) : rc;
+}
+
+/* Entries rise with the log, so those beyond its end are the last ones. */
+static enum rc find_cut(struct store_queue *q, int64_t log_end, int64_t *cut)
+{
+	int64_t low = q->first, high = q->end;
+	struct queue_entry e;
+	enum rc rc;
+
+	while (low < high) {
+		int64_t mid = low + (high - low) / 2;
+
+		rc = consume_queue_entry(q, mid, &e);
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
+			return rc;
+		if (rc == RC_OK && queue_entry_is_inside(e, log_end))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*cut = low;
+	return RC_OK;
+}
+
+static bool stands_something(struct store_queue *q)
+{
+	struct queue_place p = queue_place_of(q);
+	struct queue_entry e;
+
+	return queue_file_entry(&p, queue_table_of(q)->store->fds, q->end, &e) == RC_OK && (e.at != 0 || e.size != 0 || e.tags_code != 0);
+}
+
+enum rc queue_cut(struct store_queue *q, int64_t log_end)
+{
+	struct queue_table *t = queue_table_of(q);
+	struct queue_place p = queue_place_of(q);
+	int64_t cut, was = q->end;
+	enum rc rc = find_cut(q, log_end, &cut);
+
+	if (rc != RC_OK || (cut == was && (!q->has_files || !stands_something(q))))
+		return rc;
+	log_info("store", "topic '%s' queue %" PRId32 ": entries from %" PRId64 " on point behind the end of the log, cut", p.topic, p.id, cut);
+	t->unfiled -= q->end - q->filed;
+	if (q->filed > cut)
+		q->filed = cut;
+	if (q->synced > cut)
+		q->synced = cut;
+	q->end = cut;
+	t->unfiled += q->end - q->filed;
+	if (q->tail && q->tail->from > cut)
+		q->tail->from = cut;
+	if (q->min > cut)
+		q->min = cut;
+	if (q->next > cut || q->visible > cut)
+		q->next = q->visible = cut;
+	fd_cache_forget_owner(t->lane_fds, q->serial);
+	return q->has_files ? clear_behind(&p, t->store->fds, cut) : RC_OK;
+}
