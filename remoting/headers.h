@@ -352,6 +352,12 @@
 	X(S, string, client_id, "clientId", 1)                                                                                   \
 	X(S, boolean, jstack_enable, "jstackEnable", 0)
 
+/* QUERY_CORRECTION_OFFSET: 308 */
+#define QUERY_CORRECTION_OFFSET_HEADER(X, S)                                                                                     \
+	X(S, string, filter_groups, "filterGroups", 0)                                                                           \
+	X(S, string, compare_group, "compareGroup", 1)                                                                           \
+	X(S, string, topic, "topic", 1)
+
 /* CONSUME_MESSAGE_DIRECTLY: 309 */
 #define CONSUME_MESSAGE_DIRECTLY_RESULT_REQUEST_HEADER(X, S)                                                                     \
 	X(S, string, consumer_group, "consumerGroup", 1)                                                                         \
@@ -436,6 +442,12 @@
 
 /* GET_SUBSCRIPTIONGROUP_CONFIG: 352 */
 #define GET_SUBSCRIPTION_GROUP_CONFIG_REQUEST_HEADER(X, S) X(S, string, group, "group", 1)
+
+/* UPDATE_AND_GET_GROUP_FORBIDDEN: 353 */
+#define UPDATE_GROUP_FORBIDDEN_REQUEST_HEADER(X, S)                                                                              \
+	X(S, string, group, "group", 1)                                                                                          \
+	X(S, string, topic, "topic", 1)                                                                                          \
+	X(S, boolean, readable, "readable", 0)
 
 /* GET_BROKER_MEMBER_GROUP: 901 */
 #define GET_BROKER_MEMBER_GROUP_REQUEST_HEADER(X, S)                                                                             \
@@ -548,6 +560,7 @@
 	H(QUERY_CONSUME_TIME_SPAN_REQUEST_HEADER, query_consume_time_span_request_header, "QueryConsumeTimeSpanRequestHeader")   \
 	H(GET_CONSUMER_RUNNING_INFO_REQUEST_HEADER, get_consumer_running_info_request_header,                                    \
 	  "GetConsumerRunningInfoRequestHeader")                                                                                 \
+	H(QUERY_CORRECTION_OFFSET_HEADER, query_correction_offset_header, "QueryCorrectionOffsetHeader")                         \
 	H(CONSUME_MESSAGE_DIRECTLY_RESULT_REQUEST_HEADER, consume_message_directly_result_request_header,                        \
 	  "ConsumeMessageDirectlyResultRequestHeader")                                                                           \
 	H(CLONE_GROUP_OFFSET_REQUEST_HEADER, clone_group_offset_request_header, "CloneGroupOffsetRequestHeader")                 \
@@ -569,6 +582,7 @@
 	H(GET_TOPIC_CONFIG_REQUEST_HEADER, get_topic_config_request_header, "GetTopicConfigRequestHeader")                       \
 	H(GET_SUBSCRIPTION_GROUP_CONFIG_REQUEST_HEADER, get_subscription_group_config_request_header,                            \
 	  "GetSubscriptionGroupConfigRequestHeader")                                                                             \
+	H(UPDATE_GROUP_FORBIDDEN_REQUEST_HEADER, update_group_forbidden_request_header, "UpdateGroupForbiddenRequestHeader")     \
 	H(GET_BROKER_MEMBER_GROUP_REQUEST_HEADER, get_broker_member_group_request_header, "GetBrokerMemberGroupRequestHeader")   \
 	H(BROKER_HEARTBEAT_REQUEST_HEADER, broker_heartbeat_request_header, "BrokerHeartbeatRequestHeader")                      \
 	H(NOTIFY_MIN_BROKER_ID_CHANGE_REQUEST_HEADER, notify_min_broker_id_change_request_header,                                \

@@ -101,7 +101,7 @@ enum rc broker_new(struct broker_config *config, const struct broker_services *s
 	b->timers = services->timers;
 	b->executor = services->executor;
 	b->outbound = services->outbound;
-	b->wall_ms = b->boot_wall_ms = services->wall_ms;
+	b->wall_ms = b->boot_wall_ms = b->config_changed_ms = services->wall_ms;
 	b->again.on_timer = on_again;
 	dispatch_check(&broker_dispatch);
 	broker_config_changed(b);

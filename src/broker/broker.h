@@ -41,6 +41,8 @@ struct broker {
 	struct broker_stats *stats;
 	struct state_files *state_files; /* config/ *.json writers */
 	bool is_stopping;
+	int64_t config_version; /* changes by UPDATE_BROKER_CONFIG, and when the last one came */
+	uint64_t config_changed_ms;
 	struct buf broker_properties; /* MSG_REGION, TRACE_ON, CLUSTER as properties text, appended to each message sent */
 	struct buf put_properties;    /* scratch of the put under way: properties text being completed */
 	int64_t delay_ms

@@ -398,12 +398,12 @@ enum rc group_put_object(struct broker *b, const cJSON *object, struct arena *ar
 	*why = "the body is not a subscription group config with a groupName";
 	set_defaults(&config);
 	if (!json_read_text(object, "groupName", &config.name) || config.name.len == 0)
-		return RC_INVALID;
+		return RC_MALFORMED;
 	if (!group_name_is_legal(config.name)) {
 		*why = arena_printf(arena,
 				    "the group name '%.*s' is longer than %d or has characters outside ^[%%|a-zA-Z0-9_-]+$",
 				    SLICE_ARG(slice_sub(config.name, 0, GROUP_NAME_MAX)), GROUP_NAME_MAX);
-		return RC_INVALID;
+		return RC_MALFORMED;
 	}
 	if (!read_members(object, &config, &bad)) {
 		*why = arena_printf(arena, "%s of group '%.*s' has a wrong value", bad, SLICE_ARG(config.name));
@@ -440,7 +440,7 @@ enum rc group_put_json(struct broker *b, struct slice json, struct arena *arena,
 
 	*why = "the body is not JSON";
 	if (json_parse(json, &tree) != RC_OK)
-		return RC_INVALID;
+		return RC_MALFORMED;
 	rc = group_put_object(b, tree, arena, why);
 	json_free(tree);
 	return rc;

@@ -37,7 +37,8 @@ struct group *group_find(struct group_table *t, struct slice name);
 struct group *group_find_or_create(struct broker *b, struct slice name);
 /* Check of a name as Apache does before it makes a group by itself: at most GROUP_NAME_MAX legal characters, not empty. */
 bool group_name_is_legal(struct slice name);
-/* JSON SubscriptionGroupConfig body of 200; *why in arena on RC_INVALID. RC_BUSY at GROUPS_MAX. */
+/* JSON SubscriptionGroupConfig body of 200. RC_OK; RC_MALFORMED (no config, an illegal name), RC_INVALID (a bad value), RC_BUSY
+ * (GROUPS_MAX): *why is set (static or in arena), nothing was changed. */
 enum rc group_put_json(struct broker *b, struct slice json, struct arena *arena, const char **why);
 /* The same from a parsed object, for lists (225). */
 enum rc group_put_object(struct broker *b, const cJSON *object, struct arena *arena, const char **why);
