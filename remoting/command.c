@@ -5,8 +5,6 @@
 #include "remoting/header_codec.h"
 #include "remoting/json_scan.h"
 
-#define BINARY_CODE_MAX 32767 /* the binary header has an int16 for the code */
-
 enum rc command_decode(struct slice frame, struct command *out, const char **why)
 {
 	struct command cmd;
@@ -135,11 +133,14 @@ struct slice command_remark(const struct command *cmd, struct arena *arena)
 	return resolve(&remark, arena) == RC_OK ? remark : cmd->remark;
 }
 
+/* The binary header has no more for the code. */
+static bool is_int16(int32_t code) { return code >= INT16_MIN && code <= INT16_MAX; }
+
 void command_encode(struct buf *out, const struct command *cmd, const struct schema *schema, const void *header,
 		    const struct ext_field *extra, size_t extra_count, size_t body_bytes_later)
 {
 	struct header_source src = {cmd, schema, header, extra, extra_count};
-	enum codec codec = cmd->code > BINARY_CODE_MAX ? CODEC_JSON : cmd->codec;
+	enum codec codec = is_int16(cmd->code) ? cmd->codec : CODEC_JSON;
 	size_t bound = codec == CODEC_JSON ? header_json_bound(&src) : header_binary_bound(&src);
 	size_t bytes;
 	char *at;
