@@ -125,7 +125,12 @@ uint8_t *loop_scratch(struct loop *l)
 	return l->scratch;
 }
 
-void loop_run(struct loop *l) { uv_run(&l->uv, UV_RUN_DEFAULT); }
+/* Armed first: libuv leaves at once when no handle is active, before any prepare callback. */
+void loop_run(struct loop *l)
+{
+	arm(l);
+	uv_run(&l->uv, UV_RUN_DEFAULT);
+}
 
 void loop_stop(struct loop *l) { uv_stop(&l->uv); }
 
@@ -138,8 +143,10 @@ bool loop_until(struct loop *l, const bool *done, uint64_t in_ms)
 	uv_update_time(&l->uv);
 	l->timers.now_ms = uv_now(&l->uv);
 	timer_start(&l->timers, &deadline, in_ms);
-	while (!*done && timer_is_running(&deadline))
+	while (!*done && timer_is_running(&deadline)) {
+		arm(l);
 		uv_run(&l->uv, UV_RUN_ONCE);
+	}
 	timer_stop(&l->timers, &deadline);
 	return *done;
 }
