@@ -1,11 +1,19 @@
 package fusee.compat;
 
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
@@ -16,6 +24,7 @@ import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
+import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.common.TopicConfig;
@@ -29,7 +38,15 @@ import org.junit.jupiter.api.AfterEach;
 /** Makes clients, topics and groups, each under a name of its own so that tests can run side by side, and shuts them down after the test. */
 abstract class ClientTest {
     private static final String RUN = Integer.toString(ThreadLocalRandom.current().nextInt(36 * 36 * 36 * 36), 36);
+    private static final int TOPIC_NOT_EXIST = 17;
     private static final AtomicInteger COUNT = new AtomicInteger();
+
+    private static final ExecutorService CLOSERS = Executors.newCachedThreadPool(task -> {
+        Thread thread = new Thread(task, "closer");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private static DefaultMQAdminExt sharedAdmin;
 
     /** Where the clients of this test connect to. */
     protected Site site = Site.SHARED;
@@ -37,11 +54,18 @@ abstract class ClientTest {
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
     private DefaultMQAdminExt admin;
 
+    /** In the background: the shutdown of a client takes up to 3 s, and nobody has to wait for it. */
     @AfterEach
-    void closeAll() throws Exception {
-        while (!open.isEmpty()) {
-            open.pop().close();
-        }
+    void closeAll() {
+        CompletableFuture.runAsync(() -> {
+            while (!open.isEmpty()) {
+                try {
+                    open.pop().close();
+                } catch (Exception e) {
+                    System.err.println("closing: " + e);
+                }
+            }
+        }, CLOSERS);
     }
 
     /** Closed after the test, last one first. */
@@ -51,7 +75,7 @@ abstract class ClientTest {
     }
 
     protected PrivateCluster privateCluster(String... keysAndValues) throws Exception {
-        java.util.Map<String, String> keys = new java.util.HashMap<>();
+        Map<String, String> keys = new HashMap<>();
         for (int i = 0; i < keysAndValues.length; i += 2) {
             keys.put(keysAndValues[i], keysAndValues[i + 1]);
         }
@@ -68,18 +92,33 @@ abstract class ClientTest {
     private <T extends ClientConfig> T here(T client) {
         client.setNamesrvAddr(site.namesrv());
         client.setInstanceName(fresh("client"));
+        // A new group's retry topic, and in 5.x the first rebalance, take effect at the client's next round; by default that is 30 s.
+        client.setPollNameServerInterval(1000);
+        client.setHeartbeatBrokerInterval(1000);
         return client;
     }
 
     protected DefaultMQAdminExt admin() throws Exception {
+        if (admin == null && site == Site.SHARED) {
+            synchronized (ClientTest.class) {
+                if (sharedAdmin == null) {
+                    sharedAdmin = newAdmin();
+                }
+                admin = sharedAdmin;
+            }
+        }
         if (admin == null) {
-            DefaultMQAdminExt made = here(new DefaultMQAdminExt(10_000));
-            made.setAdminExtGroup(fresh("admin"));
-            made.start();
-            closeLater(made::shutdown);
-            admin = made;
+            admin = newAdmin();
+            closeLater(admin::shutdown);
         }
         return admin;
+    }
+
+    private DefaultMQAdminExt newAdmin() throws Exception {
+        DefaultMQAdminExt made = here(new DefaultMQAdminExt(10_000));
+        made.setAdminExtGroup(fresh("admin"));
+        made.start();
+        return made;
     }
 
     /** Not started yet. */
@@ -170,6 +209,28 @@ abstract class ClientTest {
         Wait.until("route of " + topic, () -> admin().examineTopicRouteInfo(topic).getQueueDatas().size() == site.brokers().size());
     }
 
+    /** On the broker, then on the name server; again if a registration that was under way brought the route back. */
+    protected void deleteTopic(String topic) throws Exception {
+        for (String broker : site.brokers()) {
+            admin().deleteTopicInBroker(Set.of(broker), topic);
+        }
+        Wait.until("no route of " + topic, () -> {
+            Line.deleteRoute(admin(), site.namesrv(), Site.CLUSTER, topic);
+            return !hasRoute(topic);
+        });
+    }
+
+    protected boolean hasRoute(String topic) throws Exception {
+        try {
+            return !admin().examineTopicRouteInfo(topic).getQueueDatas().isEmpty();
+        } catch (MQClientException e) {
+            if (e.getResponseCode() == TOPIC_NOT_EXIST) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
     protected static MessageQueue queue(String topic, int id) {
         return new MessageQueue(topic, Site.BROKER_NAME, id);
     }
@@ -192,7 +253,7 @@ abstract class ClientTest {
     }
 
     protected static Set<String> numbers(int from, int to) {
-        return IntStream.range(from, to).mapToObj(Integer::toString).collect(Collectors.toCollection(java.util.TreeSet::new));
+        return IntStream.range(from, to).mapToObj(Integer::toString).collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** The queues of a topic that a push consumer holds now. */
@@ -205,7 +266,7 @@ abstract class ClientTest {
     @SuppressWarnings("deprecation")
     protected MessageExt read(DefaultMQPullConsumer puller, SendResult at) throws Exception {
         List<MessageExt> found = puller.pull(at.getMessageQueue(), "*", at.getQueueOffset(), 1).getMsgFoundList();
-        org.junit.jupiter.api.Assertions.assertNotNull(found, () -> "nothing at " + at);
+        assertNotNull(found, () -> "nothing at " + at);
         return found.get(0);
     }
 }

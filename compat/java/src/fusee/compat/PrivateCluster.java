@@ -18,14 +18,22 @@ final class PrivateCluster implements AutoCloseable {
     final Server namesrv;
     final Server broker;
     final Site site;
+    /** The broker's storePathRootDir. */
+    final Path store;
 
-    private PrivateCluster(Server namesrv, Server broker, Site site) {
+    private PrivateCluster(Server namesrv, Server broker, Site site, Path store) {
         this.namesrv = namesrv;
         this.broker = broker;
         this.site = site;
+        this.store = store;
     }
 
     static PrivateCluster start(Map<String, String> brokerKeys) throws IOException {
+        return start(brokerKeys, "");
+    }
+
+    /** otherNamesrvs: "host:port;" of name servers that run already, before this cluster's own. */
+    static PrivateCluster start(Map<String, String> brokerKeys, String otherNamesrvs) throws IOException {
         Path folder = Path.of(System.getProperty("compat.folder"), "cluster-" + COUNT.incrementAndGet());
         String namesrvPort = freePorts();
         Server namesrv = new Server("mqnamesrv", folder.resolve("namesrv"), Map.of("listenPort", namesrvPort));
@@ -33,12 +41,14 @@ final class PrivateCluster implements AutoCloseable {
         String brokerPort = freePorts();
         keys.put("brokerName", Site.BROKER_NAME);
         keys.put("listenPort", brokerPort);
-        keys.put("namesrvAddr", "127.0.0.1:" + namesrvPort);
+        String namesrvs = otherNamesrvs + "127.0.0.1:" + namesrvPort;
+        keys.put("namesrvAddr", namesrvs);
         keys.put("storePathRootDir", folder.resolve("store").toString());
         keys.put("storePathCommitLog", folder.resolve("store/commitlog").toString());
         keys.putAll(brokerKeys);
         Server broker = new Server("mqbroker", folder.resolve("broker"), keys);
-        PrivateCluster cluster = new PrivateCluster(namesrv, broker, new Site("127.0.0.1:" + namesrvPort, List.of("127.0.0.1:" + brokerPort)));
+        PrivateCluster cluster = new PrivateCluster(namesrv, broker, new Site(namesrvs, List.of("127.0.0.1:" + brokerPort)),
+            folder.resolve("store"));
         try {
             namesrv.start();
             broker.start();

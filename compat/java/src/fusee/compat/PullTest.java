@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.PullCallback;
@@ -176,7 +177,7 @@ class PullTest extends ClientTest {
             int offset = i;
             CompletableFuture<PullResult> answer = new CompletableFuture<>();
             puller.pullBlockIfNotFound(queue, "*", offset, 32, callback(answer));
-            assertThrows(java.util.concurrent.TimeoutException.class, () -> answer.get(100, TimeUnit.MILLISECONDS), "the pull waits");
+            assertThrows(TimeoutException.class, () -> answer.get(100, TimeUnit.MILLISECONDS), "the pull waits");
             long sent = System.nanoTime();
             producer.send(message(queue.getTopic(), "m" + i), queue);
             assertEquals(List.of("m" + i), Inbox.bodies(answer.get(10, TimeUnit.SECONDS).getMsgFoundList()));
@@ -191,8 +192,9 @@ class PullTest extends ClientTest {
         DefaultMQProducer producer = producer();
         CompletableFuture<PullResult> answer = new CompletableFuture<>();
         puller().pullBlockIfNotFound(queue, "mine", 0, 32, callback(answer));
+        assertThrows(TimeoutException.class, () -> answer.get(500, TimeUnit.MILLISECONDS), "the pull waits");
         producer.send(new Message(queue.getTopic(), "other", "no".getBytes()), queue);
-        assertThrows(java.util.concurrent.TimeoutException.class, () -> answer.get(700, TimeUnit.MILLISECONDS), "the pull still waits");
+        assertThrows(TimeoutException.class, () -> answer.get(700, TimeUnit.MILLISECONDS), "the pull still waits");
         producer.send(new Message(queue.getTopic(), "mine", "yes".getBytes()), queue);
         assertEquals(List.of("yes"), Inbox.bodies(answer.get(10, TimeUnit.SECONDS).getMsgFoundList()));
     }

@@ -14,7 +14,7 @@ final class Server implements AutoCloseable {
     private final Path program;
     private final Path folder;
     private final Path config;
-    private Process process;
+    private volatile Process process;
     private int starts;
 
     Server(String name, Path folder, Map<String, String> keys) throws IOException {
@@ -25,6 +25,11 @@ final class Server implements AutoCloseable {
         StringBuilder text = new StringBuilder();
         new TreeMap<>(keys).forEach((key, value) -> text.append(key).append('=').append(value).append('\n'));
         Files.writeString(config, text);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            if (process != null) {
+                process.destroyForcibly();
+            }
+        }));
     }
 
     void start() throws IOException {

@@ -103,9 +103,7 @@ class TopicTest extends ClientTest {
     @Test
     void moreQueuesLater() throws Exception {
         String topic = topic(1);
-        DefaultMQProducer producer = newProducer();
-        producer.setPollNameServerInterval(1000);
-        producer.start();
+        DefaultMQProducer producer = producer();
         send(producer, topic, 0, 2);
         createTopic(topic, 3, 6);
         Wait.until("the producer uses queue 2", () -> producer.send(message(topic, "m")).getMessageQueue().getQueueId() == 2);
@@ -115,9 +113,7 @@ class TopicTest extends ClientTest {
     void sendToADeletedTopicMakesItAnew() throws Exception {
         String topic = topic(1);
         send(producer(), topic, 0, 5);
-        admin().deleteTopicInBroker(Set.of(site.broker()), topic);
-        admin().deleteTopicInNameServer(Set.of(site.namesrv()), Site.CLUSTER, topic);
-        assertThrows(MQClientException.class, () -> admin().examineTopicRouteInfo(topic));
+        deleteTopic(topic);
         admin().createAndUpdateTopicConfig(site.broker(), new TopicConfig(topic, 1, 1, 6));
         Wait.until("route", () -> !admin().examineTopicRouteInfo(topic).getQueueDatas().isEmpty());
         assertTrue(producer().send(message(topic, "m")).getQueueOffset() >= 0);

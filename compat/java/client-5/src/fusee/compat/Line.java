@@ -1,10 +1,13 @@
 package fusee.compat;
 
+import java.util.Map;
+import java.util.Set;
 import org.apache.rocketmq.client.MQAdmin;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel;
 import org.apache.rocketmq.remoting.protocol.subscription.SubscriptionGroupConfig;
+import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 /** What is spelt differently in the two client lines. */
 final class Line {
@@ -16,7 +19,11 @@ final class Line {
     }
 
     static void createTopic(MQAdmin client, String likeTopic, String topic, int queues) throws MQClientException {
-        client.createTopic(likeTopic, topic, queues, java.util.Map.of());
+        client.createTopic(likeTopic, topic, queues, Map.of());
+    }
+
+    static void deleteRoute(DefaultMQAdminExt admin, String namesrv, String cluster, String topic) throws Exception {
+        admin.deleteTopicInNameServer(Set.of(namesrv), cluster, topic);
     }
 
     static SubscriptionGroupConfig group(String name) {
