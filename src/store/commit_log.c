@@ -1,8 +1,8 @@
 /* Happy path: reserve puts a message's bytes at the end of the stage, which is cut into parts where a segment ends; write does one
  * pwritev a part and asks for the next segment once the current one is half full.
- * Failure: a write that fails leaves `written` where it was; bytes of it may stand in the file, so each later write puts 8 zero bytes
- * behind itself until it has passed them: recovery must not find a refused message behind a good one. A segment that could not
- * be allocated ahead is made sparse on the spot. */
+ * Failure: a write that fails leaves `written` where it was, and what it left in the files is zeroed (where even that fails, no space
+ * becomes a device error: nothing may be written there any more). A segment that could not be allocated ahead is made sparse on
+ * the spot. */
 #include "store/commit_log.h"
 
 #include <dirent.h>
@@ -350,17 +350,33 @@ enum rc commit_log_reserve(struct commit_log *log, size_t size, uint8_t **bytes,
 
 static enum rc write_part(struct commit_log *log, const struct stage_part *part)
 {
-	static const uint8_t zeros[COMMIT_LOG_BLANK_BYTES];
 	struct segment *seg = commit_log_segment(log, part->at);
-	int64_t end = part->at + (int64_t)part->bytes;
-	struct iovec iov[2] = {{.iov_base = log->stage.data + part->from, .iov_len = part->bytes},
-			       {.iov_base = (void *)(uintptr_t)zeros, .iov_len = sizeof(zeros)}};
-	bool guard;
+	struct iovec iov = {.iov_base = log->stage.data + part->from, .iov_len = part->bytes};
 
-	if (seg == NULL)
-		return RC_IO;
-	guard = end < log->dirty_end && segment_end(seg) - end >= COMMIT_LOG_BLANK_BYTES;
-	return segment_write(seg, part->at, iov, guard ? 2 : 1);
+	return seg ? segment_write(seg, part->at, &iov, 1) : RC_IO;
+}
+
+/* What stands in the files of a stage that was refused must not be taken for messages by the next recovery. */
+static enum rc scrub_stage(struct commit_log *log)
+{
+	for (size_t i = 0; i < log->part_count; i++) {
+		const struct stage_part *part = &log->parts[i];
+		struct segment *seg = commit_log_segment(log, part->at);
+		enum rc rc = seg ? io_zero(seg->fd, part->at - seg->base, (int64_t)part->bytes) : RC_IO;
+
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+static enum rc refuse_stage(struct commit_log *log, enum rc rc)
+{
+	if (scrub_stage(log) != RC_OK && rc == RC_DISK_FULL)
+		rc = RC_IO;
+	log->staged = log->written;
+	stage_clear(log);
+	return rc;
 }
 
 enum rc commit_log_write(struct commit_log *log)
@@ -370,13 +386,8 @@ enum rc commit_log_write(struct commit_log *log)
 	for (size_t i = 0; i < log->part_count; i++) {
 		enum rc rc = write_part(log, &log->parts[i]);
 
-		if (rc == RC_OK)
-			continue;
-		if (log->dirty_end < log->staged)
-			log->dirty_end = log->staged;
-		log->staged = log->written;
-		stage_clear(log);
-		return rc;
+		if (rc != RC_OK)
+			return refuse_stage(log, rc);
 	}
 	log->written = log->staged;
 	look_ahead(log);

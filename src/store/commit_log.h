@@ -31,7 +31,6 @@ struct commit_log {
 	struct segment **segments; /* by base, no gaps */
 	size_t count, cap;
 	int64_t min, staged, written, flushed;
-	int64_t dirty_end;  /* bytes of a refused write may stand in the files up to here */
 	struct buf stage;
 	struct stage_part *parts;
 	size_t part_count, part_cap;
@@ -64,7 +63,8 @@ void commit_log_close(struct commit_log *log);
 /* Room for one message of `size` bytes in the stage: *bytes is where to encode it, valid until the next reserve, *at its log offset.
  * RC_TOO_BIG when no segment can hold it. */
 enum rc commit_log_reserve(struct commit_log *log, size_t size, uint8_t **bytes, int64_t *at);
-/* Write the stage. RC_OK: written = staged. Otherwise nothing of it counts: staged = written. Asks for segments ahead of need. */
+/* Write the stage. RC_OK: written = staged. Otherwise nothing of it counts: staged = written, and RC_DISK_FULL means
+ * that writing may be tried again. Asks for segments ahead of need. */
 enum rc commit_log_write(struct commit_log *log);
 /* Bytes of the stage at log offset `at`, which commit_log_write has just written (until the next reserve). */
 const uint8_t *commit_log_staged_bytes(const struct commit_log *log, int64_t at);

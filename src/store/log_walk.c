@@ -39,6 +39,15 @@ static const uint8_t *walk_bytes(struct log_walk *w, const struct segment *seg, 
 	return w->chunk.data;
 }
 
+/* The CRC covers the body only: a write torn behind it leaves zeros in the topic or at the end of the properties. */
+static bool is_torn(const struct message *m)
+{
+	for (size_t i = 0; i < m->topic.len; i++)
+		if ((uint8_t)m->topic.at[i] <= ' ')
+			return true;
+	return m->topic.len == 0 || (m->properties.len && m->properties.at[m->properties.len - 1] == '\0');
+}
+
 static enum walk_step judge(struct log_walk *w, const struct segment *seg, int64_t at, struct message *m)
 {
 	const uint8_t *p = walk_bytes(w, seg, at, 8);
@@ -58,7 +67,7 @@ static enum walk_step judge(struct log_walk *w, const struct segment *seg, int64
 	if (p == NULL)
 		return WALK_FAILED;
 	rc = message_decode((struct slice){(const char *)p, size < 8 ? 8 : size}, w->check_crc, m);
-	if ((rc == RC_OK || rc == RC_CORRUPT) && m->physical_offset == at)
+	if ((rc == RC_OK || rc == RC_CORRUPT) && m->physical_offset == at && !(w->check_crc && is_torn(m)))
 		return rc == RC_OK ? WALK_MESSAGE : WALK_DAMAGED;
 	*m = (struct message){0};
 	return WALK_DAMAGED;

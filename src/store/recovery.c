@@ -20,6 +20,8 @@
 
 #define APACHE_SAFETY_MS 3000 /* StoreCheckpoint.getMinTimestamp */
 #define PROGRESS_BYTES (64 << 20)
+#define GAP_MAX 65536               /* entries that a hole may have cost a queue */
+#define CLOCK_STEP_MS 86400000      /* a store time further ahead than this is damage */
 
 struct recovery {
 	struct store *s;
@@ -31,7 +33,7 @@ struct recovery {
 	int64_t newest_ms, last_message;
 	int64_t hole;    /* begin of the newest damaged message; -1 */
 	int64_t indexed; /* newest message whose keys were put */
-	uint64_t messages;
+	uint64_t messages, damaged;
 	struct timespec began;
 	int64_t said; /* progress */
 };
@@ -232,21 +234,43 @@ static void say_progress(struct recovery *r)
 		 (double)(all - done) / rate);
 }
 
-/* Entries that must be there and are not. Behind a hole they may be missing: readers skip what stands in for them. */
-static enum rc fill_gap(struct recovery *r, struct store_queue *q, int64_t upto)
+/* The newest entry of a queue points below the log: retention took the rest, and the queue may go on anywhere. */
+static bool is_behind_log(struct recovery *r, struct store_queue *q)
+{
+	struct queue_entry e;
+
+	return consume_queue_entry(q, q->end - 1, &e) != RC_OK || e.at < r->s->log.min;
+}
+
+/* Only the body has a CRC: a queue offset that cannot be is damage too. The message is in the log, but no queue has it. */
+static enum rc suspect(struct recovery *r, const struct message *m)
+{
+	r->damaged++;
+	r->hole = m->physical_offset;
+	log_error("store", "commit log: message at %lld has queue offset %lld, which does not follow in '%.*s' queue %d: left out",
+		  (long long)m->physical_offset, (long long)m->queue_offset, SLICE_ARG(m->topic), m->queue_id);
+	return RC_EXISTS;
+}
+
+/* Entries that must be there and are not. Behind a hole they may be missing: readers skip what stands in for them. RC_OK: the entry of
+ * m can be put; RC_EXISTS: it must not. */
+static enum rc fill_gap(struct recovery *r, struct store_queue *q, const struct message *m)
 {
 	bool is_empty = q->end == q->first && !q->has_files;
+	int64_t hole = r->hole >= 0 ? r->hole : m->physical_offset;
 
 	if (!r->rebuild && (is_empty || r->hole < 0)) {
 		r->queues_lost = true;
-		return RC_OK;
+		return RC_EXISTS;
 	}
 	if (is_empty)
 		return RC_OK; /* it begins there */
-	if (r->hole < 0 || upto - q->end > RESYNC_BYTES / 64)
+	if (is_behind_log(r, q))
 		return consume_queue_reset(q);
-	for (int64_t i = q->end; i < upto; i++) {
-		enum rc rc = consume_queue_put(q, i, r->hole, QUEUE_FILLER_SIZE, 0);
+	if (m->queue_offset - q->end > GAP_MAX)
+		return suspect(r, m);
+	for (int64_t i = q->end; i < m->queue_offset; i++) {
+		enum rc rc = consume_queue_put(q, i, hole, QUEUE_FILLER_SIZE, 0);
 
 		if (rc != RC_OK)
 			return rc;
@@ -254,23 +278,30 @@ static enum rc fill_gap(struct recovery *r, struct store_queue *q, int64_t upto)
 	return RC_OK;
 }
 
+/* An entry that this walk made may be made anew (a damaged message took its place); an older one is right. */
+static enum rc take_place(struct recovery *r, struct store_queue *q, const struct message *m)
+{
+	struct queue_entry e;
+
+	if (m->queue_offset < 0 || consume_queue_entry(q, m->queue_offset, &e) != RC_OK || e.at < r->start)
+		return suspect(r, m);
+	return RC_OK;
+}
+
 static enum rc put_entry(struct recovery *r, const struct message *m, int32_t size, int64_t tags_code)
 {
 	struct store_queue *q = queue_table_get(r->s->queues, m->topic, m->queue_id, true);
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	if (q == NULL || m->queue_offset < 0)
+	if (q == NULL)
 		return RC_OK; /* a name that is no folder: said by the table */
 	if (m->queue_offset > q->end)
-		rc = fill_gap(r, q, m->queue_offset);
-	else
-		rc = RC_OK;
-	if (rc != RC_OK || r->queues_lost)
-		return rc;
-	rc = consume_queue_put(q, m->queue_offset, m->physical_offset, size, tags_code);
-	if (q->next < q->end)
-		q->next = q->end;
-	q->visible = q->next;
+		rc = fill_gap(r, q, m);
+	else if (m->queue_offset < q->end)
+		rc = take_place(r, q, m);
+	if (rc == RC_OK)
+		rc = consume_queue_put(q, m->queue_offset, m->physical_offset, size, tags_code);
+	q->next = q->visible = q->end;
 	return rc == RC_EXISTS ? RC_OK : rc;
 }
 
@@ -291,7 +322,8 @@ static enum rc dispatch_again(struct recovery *r, const struct message *m, bool 
 
 static enum rc take_message(struct recovery *r, const struct message *m)
 {
-	r->newest_ms = m->store_timestamp;
+	if (m->store_timestamp <= (int64_t)r->s->wall_ms + CLOCK_STEP_MS)
+		r->newest_ms = m->store_timestamp;
 	r->last_message = r->walk.at;
 	r->messages++;
 	say_progress(r);
@@ -317,7 +349,7 @@ static bool pass_hole(struct recovery *r, const struct message *m, enum rc *rc)
 		*rc = dispatch_again(r, &damaged, true);
 	free(topic);
 	free(properties);
-	r->s->damaged_messages++;
+	r->damaged++;
 	log_error("store", "commit log: %lld damaged bytes at %lld are passed over, good messages follow", (long long)(r->walk.next - at),
 		  (long long)at);
 	return true;
@@ -349,7 +381,7 @@ static enum rc walk_from(struct recovery *r, int64_t start, bool check_crc)
 	r->start = r->said = start;
 	r->end = start;
 	r->hole = -1;
-	r->messages = 0;
+	r->messages = r->damaged = 0;
 	clock_gettime(CLOCK_MONOTONIC, &r->began);
 	if (r->dispatch)
 		queue_table_set_log_end(r->s->queues, start);
@@ -413,6 +445,7 @@ static enum rc finish(struct recovery *r, bool clean)
 		rc = index_cut(s->index, r->end);
 	s->written_ms = s->flushed_ms = r->newest_ms > s->checkpointer.saved.log_ms ? r->newest_ms : s->checkpointer.saved.log_ms;
 	s->last_message = r->last_message;
+	s->damaged_messages = r->damaged;
 	return rc;
 }
 

@@ -1,0 +1,402 @@
+/* Kills, torn tails, damage, lost files, and what is refused. A kill is a store dropped without store_close. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "store/io.h"
+#include "tests/unit/run.h"
+#include "tests/unit/store/fault.h"
+#include "tests/unit/store/rig.h"
+
+Suite *suite_recovery(void);
+
+static struct rig *r;
+
+static void setup(void)
+{
+	r = rig_new();
+	rig_open(r);
+}
+
+static void teardown(void)
+{
+	fault_clear();
+	rig_free(r);
+}
+
+static void send_many(int from, int to)
+{
+	char body[32];
+
+	for (int i = from; i < to; i++) {
+		mem_format(body, sizeof(body), "body %d", i);
+		rig_send(r, "T", i % 3, body);
+		if (i % 7 == 0)
+			rig_turn(r);
+	}
+	rig_turn(r);
+}
+
+static void check_many(int count)
+{
+	char body[32];
+
+	for (int i = 0; i < count; i++) {
+		mem_format(body, sizeof(body), "body %d", i);
+		ck_assert_str_eq(rig_body(r, "T", i % 3, i / 3), body);
+	}
+	for (int q = 0; q < 3; q++)
+		ck_assert_int_eq(rig_max(r, "T", q), (count + 2 - q) / 3);
+}
+
+static void overwrite(const char *name, int64_t at, const void *bytes, size_t n)
+{
+	char *path = rig_path(r, name);
+	int fd = open(path, O_RDWR);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, bytes, n, at), (ssize_t)n);
+	close(fd);
+	free(path);
+}
+
+static const char first_segment[] = "commitlog/00000000000000000000";
+
+/* Each row: what was done between the sends and the kill. */
+static const struct {
+	uint64_t elapse_ms;
+	bool sync;
+} kills[] = {{0, false}, {700, false}, {1500, false}, {4000, false}, {20000, false}, {0, true}, {4000, true}};
+
+START_TEST(a_kill_loses_nothing_acknowledged)
+{
+	rig_close(r);
+	r->config.sync_flush = kills[_i].sync;
+	rig_open(r);
+	send_many(0, 1500); /* three segments */
+	rig_elapse(r, kills[_i].elapse_ms);
+	send_many(1500, 2000);
+	rig_kill(r);
+	rig_open(r);
+	check_many(2000);
+	send_many(2000, 2100);
+	rig_elapse(r, 100);
+	check_many(2100);
+	rig_close(r);
+	rig_open(r);
+	check_many(2100);
+}
+END_TEST
+
+START_TEST(many_kills_in_a_row)
+{
+	for (int round = 0; round < 12; round++) {
+		send_many(round * 50, round * 50 + 50);
+		rig_elapse(r, (uint64_t)round * 400);
+		if (round % 5 == 4)
+			rig_close(r);
+		else
+			rig_kill(r);
+		rig_open(r);
+		check_many(round * 50 + 50);
+	}
+}
+END_TEST
+
+START_TEST(a_checkpoint_bounds_the_work)
+{
+	struct checkpoint c;
+	char *path = rig_path(r, "checkpoint");
+
+	send_many(0, 1500);
+	rig_elapse(r, 20000);
+	ck_assert_int_eq(checkpoint_read(path, &c), RC_OK);
+	ck_assert(c.has_safe && c.is_ours);
+	ck_assert_int_eq(c.safe, r->store->log.written);
+	ck_assert_int_eq(c.log_end, -1);
+	ck_assert_int_ge(c.log_ms, (int64_t)RIG_WALL);
+	send_many(1500, 1510);
+	fault_set(FAULT_PREADV2, first_segment, 0, 0);
+	rig_kill(r);
+	rig_open(r);
+	ck_assert_int_le(fault_calls(FAULT_PREADV2), 2); /* only its first message's time */
+	fault_clear();
+	check_many(1510);
+	free(path);
+}
+END_TEST
+
+/* Cut at each byte of the last message: it goes, those before it stay. */
+START_TEST(a_torn_tail_is_cut)
+{
+	struct append_result last;
+	uint8_t zeros[200] = {0};
+
+	send_many(0, 10);
+	rig_elapse(r, 20000);
+	last = rig_send_keys(r, "T", 1, "body 10", "A\x01" "1\x02");
+	rig_turn(r);
+	rig_kill(r);
+	overwrite(first_segment, last.physical_offset + 1 + _i, zeros, (size_t)(last.end - last.physical_offset - 1 - _i));
+	rig_open(r);
+	check_many(10);
+	ck_assert_int_eq(r->store->log.written, last.physical_offset);
+	ck_assert_int_eq(rig_send(r, "T", 1, "body 10").queue_offset, 3);
+	rig_turn(r);
+	rig_kill(r);
+	rig_open(r);
+	check_many(11);
+}
+END_TEST
+
+/* The format has a CRC over the body, and lengths, magic, the message's own offset and its place in the queue: what is elsewhere (flags,
+ * times, hosts) cannot be seen to be wrong. */
+static bool is_guarded(int at)
+{
+	return at <= 10 || (at >= 18 && at <= 35) || at >= 81;
+}
+
+START_TEST(damage_in_the_middle_is_passed_over)
+{
+	struct append_result victim;
+	uint8_t junk[4] = {1, 2, 3, 4};
+
+	send_many(0, 30);
+	victim = rig_send(r, "T", 0, "body 30");
+	rig_turn(r);
+	send_many(31, 60);
+	rig_kill(r);
+	overwrite(first_segment, victim.physical_offset + _i, junk, sizeof(junk));
+	rig_open(r);
+	if (is_guarded(_i))
+		ck_assert_uint_eq(r->store->damaged_messages, 1);
+	ck_assert_int_eq(rig_max(r, "T", 0), 20);
+	for (int i = 0; i < 20; i++)
+		if (i != 10)
+			ck_assert_int_gt(strlen(rig_body(r, "T", 0, i)), 5);
+	ck_assert_str_eq(rig_body(r, "T", 2, 19), "body 59");
+}
+END_TEST
+
+static void remove_tree(const char *name)
+{
+	char *path = rig_path(r, name);
+
+	test_folder_remove(path);
+	free(path);
+}
+
+static const struct {
+	const char *what;
+	bool kill;
+} losses[] = {
+	{"consumequeue", false}, {"consumequeue", true},    {"consumequeue/T/1", true}, {"checkpoint", true},
+	{"checkpoint", false},	 {"consumequeue/T", true}, {"index", true},
+};
+
+START_TEST(lost_files_are_rebuilt_from_the_log)
+{
+	send_many(0, 1000);
+	rig_elapse(r, 20000);
+	send_many(1000, 1200);
+	if (losses[_i].kill)
+		rig_kill(r);
+	else
+		rig_close(r);
+	remove_tree(losses[_i].what);
+	rig_open(r);
+	check_many(1200);
+	rig_close(r);
+	rig_open(r);
+	check_many(1200);
+}
+END_TEST
+
+START_TEST(a_queue_never_points_behind_the_log)
+{
+	char *path = rig_path(r, first_segment);
+	uint8_t zeros[1000] = {0};
+	struct append_result a;
+
+	send_many(0, 30);
+	a = rig_send(r, "T", 0, "body 30");
+	rig_turn(r);
+	send_many(31, 40);
+	rig_elapse(r, 2000); /* queue files are written, no checkpoint yet */
+	rig_kill(r);
+	overwrite(first_segment, a.physical_offset, zeros, sizeof(zeros)); /* as a power loss would */
+	rig_open(r);
+	check_many(30);
+	send_many(30, 35);
+	check_many(35);
+	free(path);
+}
+END_TEST
+
+START_TEST(a_damaged_checkpoint_is_no_obstacle)
+{
+	uint8_t junk[4096];
+
+	send_many(0, 1000);
+	rig_elapse(r, 20000);
+	rig_kill(r);
+	memset(junk, 0x5A, sizeof(junk));
+	overwrite("checkpoint", _i ? 1024 : 0, junk, _i ? 64 : sizeof(junk));
+	rig_open(r);
+	check_many(1000);
+}
+END_TEST
+
+/* ---- what stops the start ---- */
+
+static const struct {
+	const char *folder, *file, *says;
+} foreign[] = {
+	{"consumequeue", "CURRENT", "RocksDB"},
+	{"config/topics", "CURRENT", "RocksDB"},
+	{"config/consumerOffsets", "CURRENT", "RocksDB"},
+	{"config/rdb", "CURRENT", "RocksDB"},
+	{"dledger-n0", "data", "DLedger"},
+	{"batchconsumequeue", "topic", "BatchCQ"},
+	{"config", "tieredStoreMetadata.json", "tiered"},
+};
+
+START_TEST(what_we_cannot_read_is_refused_untouched)
+{
+	struct rig *other = rig_new();
+	char *folder = rig_path(other, foreign[_i].folder), *file = mem_printf("%s/%s", folder, foreign[_i].file);
+	int fd;
+
+	ck_assert_int_eq(io_make_folders(folder), RC_OK);
+	fd = open(file, O_CREAT | O_RDWR, 0644);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(rig_try_open(other), RC_UNSUPPORTED);
+	ck_assert_ptr_nonnull(strstr(other->error, foreign[_i].says));
+	ck_assert_ptr_nonnull(strstr(other->error, foreign[_i].folder));
+	ck_assert(!rig_exists(other, "lock") && !rig_exists(other, "commitlog") && !rig_exists(other, "abort"));
+	ck_assert_int_eq(unlink(file) | rmdir(folder), 0);
+	rig_open(other); /* and nothing else was in the way */
+	free(folder);
+	free(file);
+	rig_free(other);
+}
+END_TEST
+
+START_TEST(an_empty_rocksdb_of_5_5_is_no_obstacle)
+{
+	struct rig *other = rig_new();
+	char *folder = rig_path(other, "rocksdbstore"), *file = rig_path(other, "rocksdbstore/CURRENT");
+
+	ck_assert_int_eq(io_make_folders(folder), RC_OK);
+	close(open(file, O_CREAT | O_RDWR, 0644));
+	rig_open(other);
+	free(folder);
+	free(file);
+	rig_free(other);
+}
+END_TEST
+
+START_TEST(segments_of_another_size_are_refused)
+{
+	send_many(0, 10);
+	rig_close(r);
+	r->config.segment_bytes = 2 * RIG_SEGMENT;
+	ck_assert_int_eq(rig_try_open(r), RC_OK); /* the only file is extended: it may be a new one, cut short by a power loss */
+	rig_close(r);
+	r->config.segment_bytes = RIG_SEGMENT;
+	ck_assert_int_eq(rig_try_open(r), RC_UNSUPPORTED);
+	ck_assert_ptr_nonnull(strstr(r->error, "mappedFileSizeCommitLog"));
+	ck_assert_ptr_nonnull(strstr(r->error, "131072"));
+	r->config.segment_bytes = 2 * RIG_SEGMENT;
+	rig_open(r);
+	check_many(10);
+}
+END_TEST
+
+START_TEST(a_missing_segment_is_named)
+{
+	char *path = rig_path(r, "commitlog/00000000000000065536");
+
+	send_many(0, 2000);
+	rig_close(r);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rig_try_open(r), RC_CORRUPT);
+	ck_assert_ptr_nonnull(strstr(r->error, "00000000000000065536"));
+	free(path);
+}
+END_TEST
+
+/* The child holds the lock; it answers over a pipe. */
+START_TEST(a_second_broker_is_told_who_has_the_store)
+{
+	int ready[2], stop[2];
+	char byte, pid_text[32];
+	pid_t pid;
+
+	rig_close(r);
+	ck_assert_int_eq(pipe(ready) | pipe(stop), 0);
+	pid = fork();
+	if (pid == 0) {
+		rig_open(r);
+		(void)!write(ready[1], "x", 1);
+		(void)!read(stop[0], &byte, 1);
+		_exit(0);
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	ck_assert_int_eq(rig_try_open(r), RC_LOCKED);
+	mem_format(pid_text, sizeof(pid_text), "process %d", (int)pid);
+	ck_assert_msg(strstr(r->error, pid_text) != NULL, "%s", r->error);
+	ck_assert_int_eq(write(stop[1], "x", 1), 1);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	rig_open(r); /* the lock went with the process; `abort` is there */
+	close(ready[0]), close(ready[1]), close(stop[0]), close(stop[1]);
+}
+END_TEST
+
+START_TEST(a_root_that_is_no_folder_is_named)
+{
+	char *path = rig_path(r, "file");
+	struct store_config config = r->config;
+	struct store *s;
+	char *error = NULL;
+
+	close(open(path, O_CREAT | O_RDWR, 0644));
+	config.root = path;
+	ck_assert_int_ne(store_open(&config, &r->ex, &r->timers, r->wall, &s, &error), RC_OK);
+	ck_assert_ptr_nonnull(strstr(error, path));
+	free(error);
+	free(path);
+}
+END_TEST
+
+Suite *suite_recovery(void)
+{
+	Suite *s = suite_create("recovery");
+	TCase *tc = tcase_create("recovery");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, a_kill_loses_nothing_acknowledged, 0, (int)COUNT_OF(kills));
+	tcase_add_test(tc, many_kills_in_a_row);
+	tcase_add_test(tc, a_checkpoint_bounds_the_work);
+	tcase_add_loop_test(tc, a_torn_tail_is_cut, 0, 102);
+	tcase_add_loop_test(tc, damage_in_the_middle_is_passed_over, 0, 95);
+	tcase_add_loop_test(tc, lost_files_are_rebuilt_from_the_log, 0, (int)COUNT_OF(losses));
+	tcase_add_test(tc, a_queue_never_points_behind_the_log);
+	tcase_add_loop_test(tc, a_damaged_checkpoint_is_no_obstacle, 0, 2);
+	tcase_add_loop_test(tc, what_we_cannot_read_is_refused_untouched, 0, (int)COUNT_OF(foreign));
+	tcase_add_test(tc, an_empty_rocksdb_of_5_5_is_no_obstacle);
+	tcase_add_test(tc, segments_of_another_size_are_refused);
+	tcase_add_test(tc, a_missing_segment_is_named);
+	tcase_add_test(tc, a_second_broker_is_told_who_has_the_store);
+	tcase_add_test(tc, a_root_that_is_no_folder_is_named);
+	suite_add_tcase(s, tc);
+	return s;
+}
