@@ -67,22 +67,17 @@ static enum rc take_remark(struct top *t)
 static enum rc take_ext_object(struct top *t)
 {
 	struct json_scan scan;
-	struct json_text name;
-	struct json_value v;
 	const char *from = t->scan.at;
-	size_t count = 0;
+	size_t count;
 	enum rc rc;
 
 	if (!json_scan_begin(&scan, (struct slice){from, (size_t)(t->scan.end - from)}))
 		return fail(t, "extFields is no object");
-	while ((rc = json_name(&scan, &name)) == RC_OK && (rc = json_value(&scan, &v)) == RC_OK) {
-		if (++count > EXT_FIELDS_MAX) {
-			t->why = "too many ext fields";
-			return RC_TOO_BIG;
-		}
+	rc = json_count_members(&scan, EXT_FIELDS_MAX, &count);
+	if (rc != RC_OK) {
+		t->why = rc == RC_TOO_BIG ? "too many ext fields" : "malformed extFields";
+		return rc;
 	}
-	if (rc != RC_NOT_FOUND)
-		return fail(t, "malformed extFields");
 	t->scan.at = scan.at;
 	t->out->ext = count ? (struct slice){from, (size_t)(scan.at - from)} : (struct slice){0};
 	return RC_OK;
@@ -107,23 +102,55 @@ static enum rc take_unknown(struct top *t)
 	return json_value(&t->scan, &v) == RC_OK ? RC_OK : fail(t, "malformed member in the header");
 }
 
+/* By length first: a name is compared with one or two others. One with escapes has another length, and is not written by anybody,
+ * but is legal: it is resolved first. */
+static enum rc take_named(struct top *t, struct slice name)
+{
+	switch (name.len) {
+	case 4:
+		if (memcmp(name.at, "code", 4) == 0)
+			return take_number(t, &t->out->code, &t->has_code, "bad code in the header");
+		if (memcmp(name.at, "flag", 4) == 0)
+			return take_number(t, &t->out->flag, NULL, "bad flag in the header");
+		break;
+	case 6:
+		if (memcmp(name.at, "opaque", 6) == 0)
+			return take_number(t, &t->out->opaque, NULL, "bad opaque in the header");
+		if (memcmp(name.at, "remark", 6) == 0)
+			return take_remark(t);
+		break;
+	case 7:
+		if (memcmp(name.at, "version", 7) == 0)
+			return take_number(t, &t->out->version, NULL, "bad version in the header");
+		break;
+	case 8:
+		if (memcmp(name.at, "language", 8) == 0)
+			return take_language(t);
+		break;
+	case 9:
+		if (memcmp(name.at, "extFields", 9) == 0)
+			return take_ext(t);
+		break;
+	}
+	return take_unknown(t);
+}
+
+#define NAME_MAX_BYTES 64 /* longest escaped name that can be one of ours */
+
+static struct slice resolve_name(struct json_text name, char resolved[NAME_MAX_BYTES])
+{
+	size_t len;
+
+	if (!name.is_escaped || name.text.len > NAME_MAX_BYTES || !json_unescape(name.text, resolved, &len))
+		return name.text;
+	return (struct slice){resolved, len};
+}
+
 static enum rc take_member(struct top *t, struct json_text name)
 {
-	if (json_text_is(name, SLICE_LIT("code")))
-		return take_number(t, &t->out->code, &t->has_code, "bad code in the header");
-	if (json_text_is(name, SLICE_LIT("extFields")))
-		return take_ext(t);
-	if (json_text_is(name, SLICE_LIT("flag")))
-		return take_number(t, &t->out->flag, NULL, "bad flag in the header");
-	if (json_text_is(name, SLICE_LIT("language")))
-		return take_language(t);
-	if (json_text_is(name, SLICE_LIT("opaque")))
-		return take_number(t, &t->out->opaque, NULL, "bad opaque in the header");
-	if (json_text_is(name, SLICE_LIT("version")))
-		return take_number(t, &t->out->version, NULL, "bad version in the header");
-	if (json_text_is(name, SLICE_LIT("remark")))
-		return take_remark(t);
-	return take_unknown(t);
+	char resolved[NAME_MAX_BYTES];
+
+	return take_named(t, resolve_name(name, resolved));
 }
 
 static enum rc decode(struct top *t, struct slice header)
@@ -153,17 +180,13 @@ enum rc header_json_decode(struct slice header, struct command *out, const char 
 	return rc;
 }
 
-/* A name with escapes is resolved here, for the call; one that is longer than any name we know stays as it is. */
 static enum rc give_field(ext_field_fn *on_field, void *ctx, struct json_text name, const struct json_value *v)
 {
-	char resolved[64];
-	size_t len;
+	char resolved[NAME_MAX_BYTES];
 
 	if (v->kind == JSON_NULL || v->kind == JSON_NESTED)
 		return RC_OK;
-	if (name.is_escaped && name.text.len <= sizeof(resolved) && json_unescape(name.text, resolved, &len))
-		name.text = (struct slice){resolved, len};
-	return on_field(ctx, name.text, v->as.text, v->as.is_escaped);
+	return on_field(ctx, resolve_name(name, resolved), v->as.text, v->as.is_escaped);
 }
 
 enum rc header_json_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx)

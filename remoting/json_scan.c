@@ -1,7 +1,51 @@
 #include "remoting/json_scan.h"
 
-static const char *skip_blanks(const char *at, const char *end)
+#include <endian.h>
+
+/* ---- eight bytes at a time: names and values are mostly 4 to 30 bytes long, too short to pay for calls of memchr ---- */
+
+#define ONES 0x0101010101010101u
+#define HIGH (ONES * 0x80)
+
+static inline uint64_t load8(const char *at)
 {
+	uint64_t v;
+
+	memcpy(&v, at, 8);
+	return le64toh(v); /* the first byte is the lowest */
+}
+
+/* The lowest set bit marks the first byte that is c (bits above it may be wrong, by the borrow). */
+static inline uint64_t has_byte(uint64_t v, uint8_t c)
+{
+	uint64_t x = v ^ ONES * c;
+
+	return (x - ONES) & ~x & HIGH;
+}
+
+/* Likewise for the first byte below 0x20. */
+static inline uint64_t has_control(uint64_t v) { return (v - ONES * 0x20) & ~v & HIGH; }
+
+static inline size_t first_byte(uint64_t marks) { return (size_t)__builtin_ctzll(marks) / 8; }
+
+/* The first quote or backslash, or end. */
+static inline const char *find_special(const char *at, const char *end)
+{
+	for (; end - at >= 8; at += 8) {
+		uint64_t v = load8(at), marks = has_byte(v, '"') | has_byte(v, '\\');
+
+		if (marks != 0)
+			return at + first_byte(marks);
+	}
+	while (at < end && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
+static inline const char *skip_blanks(const char *at, const char *end)
+{
+	if (at < end && (unsigned char)*at > ' ') /* no client that we know writes blanks */
+		return at;
 	while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
 		at++;
 	return at;
@@ -19,53 +63,55 @@ bool json_scan_begin(struct json_scan *s, struct slice text)
 	return true;
 }
 
-/* The string whose opening quote is at s->at. The position of the next quote is kept while backslashes are stepped over, so that
- * a text full of escapes is not searched again from each of them. */
-static bool take_string(struct json_scan *s, struct json_text *out)
+/* The string whose opening quote is at s->at. */
+static inline bool take_string(struct json_scan *s, struct json_text *out)
 {
-	const char *from = s->at + 1, *at = from, *quote = NULL;
+	const char *from = s->at + 1, *at = find_special(from, s->end);
 	bool is_escaped = false;
 
-	for (;;) {
-		const char *backslash;
-
-		if (quote == NULL || quote < at)
-			quote = memchr(at, '"', (size_t)(s->end - at));
-		if (quote == NULL)
+	while (at < s->end && *at == '\\') {
+		if (s->end - at < 2)
 			return false;
-		backslash = memchr(at, '\\', (size_t)(quote - at));
-		if (backslash == NULL)
-			break;
 		is_escaped = true;
-		at = backslash + 2; /* at most one behind the quote, which is inside the text */
+		at = find_special(at + 2, s->end);
 	}
-	*out = (struct json_text){{from, (size_t)(quote - from)}, is_escaped};
-	s->at = quote + 1;
-	return true;
-}
-
-static bool expect(struct json_scan *s, char c)
-{
-	s->at = skip_blanks(s->at, s->end);
-	if (s->at == s->end || *s->at != c)
+	if (at == s->end)
 		return false;
-	s->at++;
+	*out = (struct json_text){{from, (size_t)(at - from)}, is_escaped};
+	s->at = at + 1;
 	return true;
 }
 
-enum rc json_name(struct json_scan *s, struct json_text *name)
+/* The next byte that is no blank, left where it is; 0 at the end. */
+static inline char peek(struct json_scan *s)
 {
-	if (expect(s, '}'))
+	s->at = skip_blanks(s->at, s->end);
+	return s->at < s->end ? *s->at : 0;
+}
+
+static inline enum rc scan_name(struct json_scan *s, struct json_text *name)
+{
+	char c = peek(s);
+
+	if (c == '}') {
+		s->at++;
 		return RC_NOT_FOUND;
-	if (s->is_inside && !expect(s, ','))
-		return RC_MALFORMED;
+	}
+	if (s->is_inside) {
+		if (c != ',')
+			return RC_MALFORMED;
+		s->at++;
+		c = peek(s);
+	}
 	s->is_inside = true;
-	s->at = skip_blanks(s->at, s->end);
-	if (s->at == s->end || *s->at != '"' || !take_string(s, name) || !expect(s, ':'))
+	if (c != '"' || !take_string(s, name) || peek(s) != ':')
 		return RC_MALFORMED;
-	s->at = skip_blanks(s->at, s->end);
+	s->at++;
+	(void)peek(s);
 	return RC_OK;
 }
+
+enum rc json_name(struct json_scan *s, struct json_text *name) { return scan_name(s, name); }
 
 /* Brackets are matched in kind by one bit a level: 1 is an object. */
 static bool skip_nested(struct json_scan *s)
@@ -114,7 +160,7 @@ static bool take_literal(struct json_scan *s, struct json_value *v)
 	return v->as.text.len != 0;
 }
 
-enum rc json_value(struct json_scan *s, struct json_value *v)
+static inline enum rc scan_value(struct json_scan *s, struct json_value *v)
 {
 	const char *from = s->at;
 	bool ok;
@@ -122,9 +168,9 @@ enum rc json_value(struct json_scan *s, struct json_value *v)
 	*v = (struct json_value){.kind = JSON_STRING};
 	if (s->at == s->end)
 		return RC_MALFORMED;
-	if (*from == '"') {
-		ok = take_string(s, &v->as);
-	} else if (*from == '{' || *from == '[') {
+	if (*from == '"')
+		return take_string(s, &v->as) ? RC_OK : RC_MALFORMED;
+	if (*from == '{' || *from == '[') {
 		v->kind = JSON_NESTED;
 		ok = skip_nested(s);
 		v->as.text = (struct slice){from, (size_t)(s->at - from)};
@@ -132,6 +178,22 @@ enum rc json_value(struct json_scan *s, struct json_value *v)
 		ok = take_literal(s, v);
 	}
 	return ok ? RC_OK : RC_MALFORMED;
+}
+
+enum rc json_value(struct json_scan *s, struct json_value *v) { return scan_value(s, v); }
+
+enum rc json_count_members(struct json_scan *s, size_t max, size_t *count)
+{
+	struct json_text name;
+	struct json_value v;
+	size_t n = 0;
+	enum rc rc;
+
+	while ((rc = scan_name(s, &name)) == RC_OK && (rc = scan_value(s, &v)) == RC_OK)
+		if (++n > max)
+			return RC_TOO_BIG;
+	*count = n;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 struct slice json_rest(const struct json_scan *s)
@@ -263,18 +325,6 @@ bool json_unescape(struct slice raw, char *out, size_t *len)
 	return true;
 }
 
-bool json_text_is(struct json_text name, struct slice text)
-{
-	char resolved[256];
-	size_t len;
-
-	if (!name.is_escaped)
-		return slice_eq(name.text, text);
-	if (name.text.len > sizeof(resolved) || !json_unescape(name.text, resolved, &len))
-		return false;
-	return slice_eq((struct slice){resolved, len}, text);
-}
-
 static char *put_escape(char *out, unsigned char c)
 {
 	static const char hex[] = "0123456789ABCDEF";
@@ -296,13 +346,23 @@ static char *put_escape(char *out, unsigned char c)
 
 char *json_put_escaped(char *out, struct slice text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
+	const char *at = text.at, *end = text.at + text.len;
 
-		if (c >= 0x20 && c != '"' && c != '\\')
-			*out++ = (char)c;
+	while (at < end) {
+		if (end - at >= 8) {
+			uint64_t v = load8(at), marks = has_byte(v, '"') | has_byte(v, '\\') | has_control(v);
+			size_t plain = marks != 0 ? first_byte(marks) : 8;
+
+			memcpy(out, at, 8); /* the room for the worst case is there, so 8 bytes are */
+			at += plain;
+			out += plain;
+			if (marks == 0)
+				continue;
+		}
+		if ((unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
+			*out++ = *at++;
 		else
-			out = put_escape(out, c);
+			out = put_escape(out, (unsigned char)*at++);
 	}
 	return out;
 }

@@ -45,15 +45,15 @@ enum rc json_name(struct json_scan *s, struct json_text *name);
 /* The value at which the scan stands. RC_OK or RC_MALFORMED. */
 enum rc json_value(struct json_scan *s, struct json_value *v);
 
+/* Walk to the end of the object, whose members it checks and counts. RC_OK, RC_MALFORMED, RC_TOO_BIG (more than max). */
+enum rc json_count_members(struct json_scan *s, size_t max, size_t *count);
+
 /* What is left behind the object, blanks skipped. */
 struct slice json_rest(const struct json_scan *s);
 
 /* Resolve escapes: writes at most raw.len bytes at out (which may not overlap), *len of them. A lone surrogate becomes '?', as
  * when Java writes it as UTF-8. False on an escape that JSON does not have. */
 bool json_unescape(struct slice raw, char *out, size_t *len);
-
-/* Is the name, escapes resolved, this text? */
-bool json_text_is(struct json_text name, struct slice text);
 
 /* Write text with what JSON cannot hold escaped; at most 6 bytes a byte. Returns the new end. */
 #define JSON_ESCAPED_MAX 6
