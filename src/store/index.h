@@ -19,13 +19,16 @@
 #define INDEX_HEADER_BYTES 40
 #define INDEX_SLOT_BYTES 4
 #define INDEX_ENTRY_BYTES 20
-#define INDEX_FLUSH_AT 8192     /* records that start a flush at once */
+#define INDEX_PENDING_FIRST 64
+#define INDEX_FLUSH_AT 32768          /* records that start a flush at once; a power of two */
+#define INDEX_PENDING_MAX (4u << 20)  /* records that wait for files that cannot be written; more keys are dropped */
 #define INDEX_QUERY_CHAIN 100000 /* entries of one chain that a look-up follows at most */
 #define INDEX_QUERY_MAX 64      /* Apache maxMsgsNumBatch */
 
 struct message_index;
 
-/* Lists the files. clean: the last stop was. A file of another size, or with a header that cannot be, is left alone and said so. */
+/* Lists the files. clean: the last stop was; if it was not, entries of messages from the checkpoint's safe offset on are forgotten (recovery
+ * puts them again). A file of another size, or with a header that cannot be, is left alone and said so. */
 enum rc index_open(struct store *s, bool clean, struct message_index **out, char **error);
 void index_close(struct message_index *x); /* frees; flushes nothing; no job may be under way */
 
@@ -40,7 +43,7 @@ void index_delete_before(struct message_index *x, int64_t log_min); /* whole fil
 /* Recovery: files that begin at or beyond log_end go; look-ups leave out what is beyond. Blocks. */
 enum rc index_cut(struct message_index *x, int64_t log_end);
 
-void index_query(struct message_index *x, struct store_query *q); /* store_query_keys */
+int64_t index_newest(const struct message_index *x); /* newest message offset that has a key, -1: none */
 
 /* |hash of topic#key|, 0 where that is negative. */
 uint32_t index_hash(struct slice topic, struct slice key);

@@ -1,10 +1,11 @@
 #include "tests/unit/run.h"
 
 Suite *suite_get(void);
+Suite *suite_index(void);
 
 int main(int argc, char **argv)
 {
-	static suite_fn *const suites[] = {suite_get};
+	static suite_fn *const suites[] = {suite_get, suite_index};
 
 	return run_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
 }
