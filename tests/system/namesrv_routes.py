@@ -154,7 +154,7 @@ def sigterm_and_sigint_end_it_with_status_0_while_clients_are_connected():
         with connect() as c:
             equal(c.request(VALUES["GET_BROKER_CLUSTER_INFO"]).code, 0, "answer")
             os.kill(namesrv.process.pid, sign)
-            equal(namesrv.process.wait(20), 0, f"exit status after {sign.name}")
+            equal(namesrv.ended(), 0, f"exit status after {sign.name}")
         namesrv.start()
 
 

@@ -11,7 +11,7 @@ import wire_cases                 # noqa: E402
 from codes import VALUES          # noqa: E402
 
 namesrv = servers.NameServer()
-wire_cases.define(lambda: namesrv, VALUES["GET_BROKER_CLUSTER_INFO"], (VALUES["GET_ROUTEINFO_BY_TOPIC"], {"topic": "t"}))
+wire_cases.define(lambda: namesrv, (VALUES["GET_BROKER_CLUSTER_INFO"], {}), VALUES["GET_ROUTEINFO_BY_TOPIC"])
 
 if __name__ == "__main__":
     servers.program("mqnamesrv")

@@ -76,7 +76,12 @@ class Server:
         """SIGTERM, the orderly way; returns the exit status."""
         if self.running():
             self.process.terminate()
-        return self.process.wait(STOP_SECONDS)
+        return self.ended()
+
+    def ended(self):
+        """Waits until it has ended by itself; returns the exit status.  A JVM's 128 + signal counts as 0."""
+        status = self.process.wait(STOP_SECONDS)
+        return 0 if status in (128 + signal.SIGTERM, 128 + signal.SIGINT) else status
 
     def kill(self):
         """SIGKILL: what was not written is lost."""

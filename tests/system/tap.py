@@ -45,9 +45,11 @@ def skip_all(why):
     sys.exit(0)
 
 
-def main(setup=None, teardown=None):
-    """Runs the tests of this file, in order; an argument names those to run by a part of their name."""
-    pattern = sys.argv[1] if len(sys.argv) > 1 else ""
+def main(setup=None, teardown=None, before=None):
+    """Runs the tests of this file, in order; an argument names those to run by a part of their name.
+
+    setup and teardown run once, before runs in front of each test."""
+    pattern = sys.argv[1].replace(" ", "_") if len(sys.argv) > 1 else ""
     chosen = [t for t in _tests if pattern in t.__name__]
     print(f"1..{len(chosen)}", flush=True)
     failed = 0
@@ -57,13 +59,14 @@ def main(setup=None, teardown=None):
         for number, function in enumerate(chosen, 1):
             name = function.__name__.replace("_", " ")
             try:
+                if before:
+                    before()
                 function()
                 print(f"ok {number} - {name}", flush=True)
             except Exception:
                 failed += 1
                 print(f"not ok {number} - {name}", flush=True)
-                for line in traceback.format_exc().splitlines():
-                    print(f"# {line}", flush=True)
+                print("# " + traceback.format_exc().replace("\n", "\n# "), flush=True)
     except Exception:
         print("Bail out! the servers did not start", flush=True)
         traceback.print_exc()

@@ -71,9 +71,13 @@ CLOSES = [
 ]
 
 
-def define(server, code_that_answers, with_fields):
-    """server: function, the running Server.  code_that_answers: a request without fields that succeeds.
-    with_fields: (code, ext) that needs its fields, for requests without them."""
+def define(server, answered, needs_fields):
+    """server: function, the running Server.  answered: code and ext fields of a request that succeeds.
+    needs_fields: a code whose header has required fields."""
+    good_code, good_ext = answered
+
+    def good(**more):
+        return Frame(good_code, good_ext, **more)
 
     def connect(**more):
         return Connection("127.0.0.1", server().port, **more)
@@ -81,7 +85,7 @@ def define(server, code_that_answers, with_fields):
     def still_answers():
         check(server().running(), "the server has ended")
         with connect() as c:
-            equal(c.request(code_that_answers).code, 0, "answer to another peer")
+            equal(c.request(good_code, good_ext).code, 0, "answer to another peer")
 
     def refused(name, data):
         def run():
@@ -103,7 +107,7 @@ def define(server, code_that_answers, with_fields):
                 answer = c.request(UNKNOWN_CODE)
                 equal(answer.code, NOT_SUPPORTED, "code")
                 check(str(UNKNOWN_CODE) in (answer.remark or ""), f"the remark names no code: {answer.remark}")
-                equal(c.request(code_that_answers).code, 0, "the next request on the same connection")
+                equal(c.request(good_code, good_ext).code, 0, "the next request on the same connection")
 
     @test
     def codes_over_32767_are_told_apart():
@@ -131,8 +135,8 @@ def define(server, code_that_answers, with_fields):
     def a_oneway_request_gets_no_answer():
         with connect() as c:
             c.oneway(UNKNOWN_CODE)
-            c.oneway(code_that_answers)
-            equal(c.request(code_that_answers).code, 0, "the request behind them")
+            c.oneway(good_code, good_ext)
+            equal(c.request(good_code, good_ext).code, 0, "the request behind them")
             equal(c.received, [], "other answers")
 
     @test
@@ -140,50 +144,49 @@ def define(server, code_that_answers, with_fields):
         with connect() as c:
             c.send(Frame(0, opaque=4711, flag=remoting.FLAG_RESPONSE))
             c.send(Frame(0, opaque=4712, flag=remoting.FLAG_RESPONSE | remoting.FLAG_ONEWAY))
-            equal(c.request(code_that_answers).code, 0, "the request behind it")
+            equal(c.request(good_code, good_ext).code, 0, "the request behind it")
             equal(c.received, [], "other answers")
 
     @test
     def pipelined_requests_are_all_answered():
         with connect() as c:
-            frames = [Frame(code_that_answers if i % 2 else UNKNOWN_CODE, opaque=1000 + i) for i in range(500)]
+            frames = [good(opaque=1000 + i) if i % 2 else Frame(UNKNOWN_CODE, opaque=1000 + i) for i in range(500)]
             c.send_raw(b"".join(f.encode() for f in frames))
             for f in frames:
-                equal(c.answer(f.opaque).code, 0 if f.code == code_that_answers else NOT_SUPPORTED, f"answer to {f}")
+                equal(c.answer(f.opaque).code, 0 if f.code == good_code else NOT_SUPPORTED, f"answer to {f}")
             equal(c.received, [], "other answers")
 
     @test
     def a_request_may_come_byte_by_byte():
         with connect() as c:
-            frame = Frame(code_that_answers, {"unknownField": "ignored"}, opaque=77)
+            frame = Frame(good_code, {"unknownField": "ignored", **good_ext}, opaque=77)
             for byte in frame.encode():
                 c.send_raw(bytes([byte]))
             equal(c.answer(77).code, 0, "answer")
 
     @test
     def unknown_fields_and_header_keys_are_ignored():
-        header = json.dumps({"code": code_that_answers, "flag": 0, "language": "KLINGON", "opaque": 5, "version": 513,
+        header = json.dumps({"code": good_code, "flag": 0, "language": "KLINGON", "opaque": 5, "version": 513,
                              "serializeTypeCurrentRPC": "JSON", "newKey": {"deep": [1, {"x": None}]},
-                             "extFields": {"someField": "value", "another": "ü€😀\\u0000"}}).encode()
+                             "extFields": {**good_ext, "someField": "value", "another": "ü€😀\\u0000"}}).encode()
         with connect() as c:
             c.send_raw(raw(header))
             equal(c.answer(5).code, 0, "answer")
 
     @test
     def a_request_without_its_required_fields_is_refused():
-        code, _ = with_fields
         for form in (remoting.JSON, remoting.BINARY):
             with connect(form=form) as c:
-                answer = c.request(code)
+                answer = c.request(needs_fields)
                 check(answer.code != 0, f"answered {answer}")
                 check(answer.remark, "the refusal says nothing")
-                equal(c.request(code_that_answers).code, 0, "the next request on the same connection")
+                equal(c.request(good_code, good_ext).code, 0, "the next request on the same connection")
 
     @test
     def very_many_ext_fields_do_no_harm():
         with connect() as c:
             try:
-                c.send_raw(Frame(code_that_answers, {f"field{i}": "x" * 20 for i in range(20000)}, opaque=9).encode())
+                c.send_raw(Frame(good_code, {f"field{i}": "x" * 20 for i in range(20000)}, opaque=9).encode())
                 c.answer(9)
             except (remoting.Closed, ConnectionError):
                 pass                    # refusing them is as good as answering
@@ -224,7 +227,7 @@ def define(server, code_that_answers, with_fields):
         for _ in range(3):
             many = [connect() for _ in range(OPEN_AND_CLOSE // 3)]
             for c in many:
-                c.send(Frame(code_that_answers, opaque=3))
+                c.send(good(opaque=3))
             for c in many:
                 equal(c.answer(3).code, 0, "answer")
                 c.close()
