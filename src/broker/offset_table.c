@@ -301,6 +301,39 @@ size_t offset_table_count(const struct offset_table *t) { return t->offsets.trip
 
 /* ---- JSON ---- */
 
+static int by_group(const void *a, const void *b)
+{
+	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+	int order = strcmp(x->group.at, y->group.at);
+
+	return order ? order : strcmp(x->key, y->key);
+}
+
+/* {"group":["topic",..]}: Apache 5.x answers "which topics has this group" from it; we and older releases do without. */
+static void write_group_topics(const struct map *m, struct json_writer *w)
+{
+	size_t count = HASH_COUNT(m->entries);
+	struct entry **sorted = sorted_entries(m);
+
+	qsort(sorted, count, sizeof(struct entry *), by_group);
+	json_object(w);
+	for (size_t i = 0; i < count; i++) {
+		bool is_first = i == 0 || !slice_eq(sorted[i - 1]->group, sorted[i]->group);
+
+		if (is_first && i != 0)
+			json_array_end(w);
+		if (is_first) {
+			json_key_text(w, sorted[i]->group);
+			json_array(w);
+		}
+		json_text(w, sorted[i]->topic);
+	}
+	if (count != 0)
+		json_array_end(w);
+	json_object_end(w);
+	free(sorted);
+}
+
 void offset_table_encode(struct broker *b, struct buf *out)
 {
 	struct offset_table *t = b->offsets;
@@ -312,6 +345,8 @@ void offset_table_encode(struct broker *b, struct buf *out)
 	json_object(&w);
 	json_key(&w, "dataVersion");
 	data_version_write(&t->version, &w);
+	json_key(&w, "groupTopicMap");
+	write_group_topics(&t->offsets, &w);
 	json_key(&w, "offsetTable");
 	json_object(&w);
 	for (size_t i = 0; i < count; i++) {
@@ -337,8 +372,7 @@ static void load_row(struct offset_table *t, const cJSON *row)
 	size_t at = slice_find(key, '@');
 	struct slice topic = slice_sub(key, 0, at), group = slice_sub(key, at + 1, key.len);
 
-	JSON_EACH(item, row)
-	{
+	JSON_EACH (item, row) {
 		int32_t queue_id;
 		int64_t offset;
 
@@ -360,7 +394,8 @@ static enum rc decode(struct broker *b, struct slice text)
 		json_free(tree);
 		return RC_CORRUPT;
 	}
-	JSON_EACH(row, rows) load_row(b->offsets, row);
+	JSON_EACH (row, rows)
+		load_row(b->offsets, row);
 	data_version_read(json_get_object(tree, "dataVersion"), &b->offsets->version);
 	json_free(tree);
 	return RC_OK;

@@ -1,0 +1,409 @@
+/* Groups of live clients: joining, leaving, who is told, expiry, subscriptions. Facts: Apache ConsumerManager, ClientManageProcessor. */
+#include "tests/unit/broker/fixture.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "broker/client_table.h"
+#include "broker/group_table.h"
+#include "broker/topic_table.h"
+
+Suite *suite_clients(void);
+
+static struct sim_answer *ids_of(const char *group)
+{
+	struct get_consumer_list_by_group_request_header h = {.present = HEADER_ALL(get_consumer_list_by_group_request_header),
+							      .consumer_group = slice_of(group)};
+
+	return ask(client, GET_CONSUMER_LIST_BY_GROUP, &get_consumer_list_by_group_request_header_schema, &h, "");
+}
+
+static void leave(struct sim_node *who, const char *client_id, const char *group)
+{
+	struct unregister_client_request_header h = {.present = HEADER_BIT(unregister_client_request_header, client_id) |
+								HEADER_BIT(unregister_client_request_header, consumer_group),
+						     .client_id = slice_of(client_id),
+						     .consumer_group = slice_of(group)};
+
+	expect_answer(ask(who, UNREGISTER_CLIENT, &unregister_client_request_header_schema, &h, ""), SUCCESS, NULL);
+}
+
+static struct subscription *subscription_of(const char *group, const char *topic)
+{
+	struct consumer_group *g = consumer_group_find(b->clients, slice_of(group));
+
+	return g ? consumer_group_subscription(g, slice_of(topic)) : NULL;
+}
+
+START_TEST(heartbeat_answer_has_version_and_v2_flags)
+{
+	struct sim_answer *a = heartbeat(client, "c1", "G", "T:*:1");
+
+	expect_answer(a, SUCCESS, NULL);
+	ck_assert_int_eq(a->cmd.version, FUSEE_VERSION);
+	ck_assert_str_eq(sim_ext(a, "IS_SUPPORT_HEART_BEAT_V2"), "true");
+	ck_assert_str_eq(sim_ext(a, "IS_SUB_CHANGE"), "true");
+}
+END_TEST
+
+START_TEST(first_heartbeat_makes_group_and_retry_topic)
+{
+	expect_answer(heartbeat(client, "c1", "G", "T:*:1"), SUCCESS, NULL);
+	ck_assert_ptr_nonnull(group_find(b->groups, SLICE_LIT("G")));
+	ck_assert_int_eq(topic_find(b->topics, SLICE_LIT("%RETRY%G"))->read_queues, 1);
+	ck_assert_int_eq(topic_find(b->topics, SLICE_LIT("%RETRY%G"))->perm, 6);
+	ck_assert_ptr_eq(group_find(b->groups, SLICE_LIT("G"))->consumers, consumer_group_find(b->clients, SLICE_LIT("G")));
+}
+END_TEST
+
+static const struct {
+	const char *body;
+	int fingerprint;
+	const char *sub_change;
+} v2[] = {{"first", 7, "true"}, {"same", 7, "false"}, {"another", 8, "true"}, {"same again", 8, "false"}, {"v1", 0, "true"}};
+
+START_TEST(heartbeat_v2_says_whether_the_subscriptions_changed)
+{
+	for (size_t i = 0; i < COUNT_OF(v2); i++) {
+		char text[512];
+		struct sim_answer *a;
+
+		ck_assert(
+			mem_format(text, sizeof(text),
+				   "{\"clientID\":\"c1\",\"heartbeatFingerprint\":%d,\"withoutSub\":false,\"consumerDataSet\":[{"
+				   "\"groupName\":\"G\",\"consumeType\":\"CONSUME_PASSIVELY\",\"messageModel\":\"CLUSTERING\","
+				   "\"subscriptionDataSet\":[{\"topic\":\"T\",\"subString\":\"*\",\"subVersion\":1}]}]}",
+				   v2[i].fingerprint));
+		a = heartbeat_json(client, text);
+		ck_assert_msg(strcmp(sim_ext(a, "IS_SUB_CHANGE"), v2[i].sub_change) == 0, "%s", v2[i].body);
+	}
+}
+END_TEST
+
+START_TEST(heartbeat_without_sub_keeps_the_stored_ones)
+{
+	heartbeat(client, "c1", "G", "T:*:1");
+	expect_answer(heartbeat_json(client,
+				     "{\"clientID\":\"c1\",\"heartbeatFingerprint\":7,\"withoutSub\":true,\"consumerDataSet\":[{"
+				     "\"groupName\":\"G\",\"consumeType\":\"CONSUME_PASSIVELY\",\"messageModel\":\"CLUSTERING\","
+				     "\"subscriptionDataSet\":[]}]}"),
+		      SUCCESS, NULL);
+	ck_assert_ptr_nonnull(subscription_of("G", "T"));
+}
+END_TEST
+
+START_TEST(members_are_told_of_join_leave_and_close)
+{
+	struct sim_node *other = sim_client(sim, "other");
+
+	heartbeat(client, "c1", "G", "T:*:1");
+	expect_told(client, "G");
+	heartbeat(other, "c2", "G", "T:*:1");
+	expect_told(client, "G");
+	expect_told(other, "G");
+	heartbeat(other, "c2", "G", "T:*:1"); /* nothing new */
+	expect_not_told(client);
+	expect_not_told(other);
+	leave(other, "c2", "G");
+	expect_told(client, "G");
+	expect_not_told(other);
+	heartbeat(other, "c2", "G", "T:*:1");
+	expect_told(client, "G");
+	expect_told(other, "G");
+	sim_close(sim, "other", "b");
+	sim_run(sim);
+	expect_told(client, "G");
+	expect_in(ids_of("G"), "{\"consumerIdList\":[\"c1\"]}");
+}
+END_TEST
+
+START_TEST(broadcasting_groups_are_not_told)
+{
+	expect_answer(
+		heartbeat_json(
+			client,
+			"{\"clientID\":\"c1\",\"consumerDataSet\":[{\"groupName\":\"G\",\"consumeType\":\"CONSUME_PASSIVELY\","
+			"\"messageModel\":\"BROADCASTING\",\"subscriptionDataSet\":[{\"topic\":\"T\",\"subVersion\":1}]}]}"),
+		SUCCESS, NULL);
+	expect_not_told(client);
+	ck_assert_int_eq(consumer_group_model(consumer_group_find(b->clients, SLICE_LIT("G"))), MODEL_BROADCASTING);
+}
+END_TEST
+
+START_TEST(notify_switches_of_broker_and_group)
+{
+	group_find_or_create(b, SLICE_LIT("Quiet"))->notify_ids_changed = false;
+	heartbeat(client, "c1", "Quiet", "T:*:1");
+	expect_not_told(client);
+	restart_with("notifyConsumerIdsChangedEnable=false\n");
+	heartbeat(client, "c1", "G", "T:*:1");
+	expect_not_told(client);
+}
+END_TEST
+
+START_TEST(ids_of_unknown_group) { expect_answer(ids_of("Nobody"), SYSTEM_ERROR, "no consumer for this group, Nobody"); }
+END_TEST
+
+/* A client that is back before its old connection was closed counts once. */
+START_TEST(ids_are_listed_once)
+{
+	struct sim_node *again = sim_client(sim, "again");
+
+	heartbeat(client, "same", "G", "T:*:1");
+	heartbeat(again, "same", "G", "T:*:1");
+	heartbeat(sim_client(sim, "third"), "first", "G", "T:*:1");
+	expect_in(ids_of("G"), "{\"consumerIdList\":[\"first\",\"same\"]}");
+}
+END_TEST
+
+START_TEST(silent_channel_expires)
+{
+	struct sim_node *other = sim_client(sim, "other");
+
+	heartbeat(client, "c1", "G", "T:*:1");
+	sim_elapse(sim, 60000);
+	heartbeat(other, "c2", "G", "T:*:1");
+	sim_elapse(sim, CHANNEL_EXPIRY_MS - 60001);
+	ck_assert_uint_eq(consumer_group_count(consumer_group_find(b->clients, SLICE_LIT("G"))), 2);
+	sim_elapse(sim, 1);
+	ck_assert_uint_eq(consumer_group_count(consumer_group_find(b->clients, SLICE_LIT("G"))), 1);
+	ck_assert_uint_eq(sim_link_count(sim, "client", "b"), 0);
+	sim_elapse(sim, 60000);
+	ck_assert_ptr_null(consumer_group_find(b->clients, SLICE_LIT("G")));
+	ck_assert_ptr_null(group_find(b->groups, SLICE_LIT("G"))->consumers);
+}
+END_TEST
+
+START_TEST(heartbeats_keep_a_channel_alive)
+{
+	for (int i = 0; i < 10; i++) {
+		heartbeat(client, "c1", "G", "T:*:1");
+		sim_elapse(sim, 30000);
+	}
+	ck_assert_uint_eq(consumer_group_count(consumer_group_find(b->clients, SLICE_LIT("G"))), 1);
+}
+END_TEST
+
+START_TEST(only_newer_subscriptions_replace)
+{
+	heartbeat(client, "c1", "G", "T:A:5");
+	heartbeat(client, "c1", "G", "T:B:4");
+	ck_assert(slice_is(subscription_of("G", "T")->expression, "A"));
+	heartbeat(client, "c1", "G", "T:B:6");
+	ck_assert(slice_is(subscription_of("G", "T")->expression, "B"));
+	ck_assert_int_eq(subscription_of("G", "T")->version, 6);
+}
+END_TEST
+
+START_TEST(a_topic_that_is_not_listed_any_more_is_dropped)
+{
+	heartbeat(client, "c1", "G", "T:*:1 U:*:1");
+	expect_told(client, "G");
+	heartbeat(client, "c1", "G", "T:*:1");
+	expect_told(client, "G");
+	ck_assert_ptr_nonnull(subscription_of("G", "T"));
+	ck_assert_ptr_null(subscription_of("G", "U"));
+}
+END_TEST
+
+/* Held pulls keep a pointer: a change is made in place, a dropped one lives until they let go. */
+START_TEST(held_subscriptions_stay_valid)
+{
+	struct subscription *s;
+
+	heartbeat(client, "c1", "G", "T:A:1 U:*:1");
+	s = subscription_of("G", "T");
+	s->hold_count = 1;
+	heartbeat(client, "c1", "G", "T:B:2 U:*:1");
+	ck_assert_ptr_eq(subscription_of("G", "T"), s);
+	ck_assert(slice_is(s->expression, "B"));
+	ck_assert_int_eq(s->hold_count, 1);
+	heartbeat(client, "c1", "G", "U:*:1");
+	ck_assert_ptr_null(subscription_of("G", "T"));
+	ck_assert(slice_is(s->expression, "B"));
+	s->hold_count = 0;
+	sim_elapse(sim, 1000);
+}
+END_TEST
+
+static const struct {
+	const char *expression;
+	enum rc rc;
+	bool takes_all;
+	size_t codes;
+} expressions[] = {
+	{"*", RC_OK, true, 0},
+	{"", RC_OK, true, 0},
+	{"TagA", RC_OK, false, 1},
+	{"TagA || TagB", RC_OK, false, 2},
+	{" TagA||TagB || ", RC_OK, false, 2},
+	{"TagA|TagB", RC_OK, false, 1},
+	{"   ", RC_OK, false, 0},
+	{"||", RC_MALFORMED, false, 0},
+};
+
+START_TEST(tag_expressions)
+{
+	struct subscription s;
+	struct arena arena;
+
+	arena_init(&arena);
+	ck_assert_int_eq(
+		subscription_parse(&arena, SLICE_LIT("T"), slice_of(expressions[_i].expression), (struct slice){NULL, 0}, &s),
+		expressions[_i].rc);
+	if (expressions[_i].rc == RC_OK) {
+		ck_assert_int_eq(s.takes_all, expressions[_i].takes_all);
+		ck_assert_uint_eq(s.code_count, expressions[_i].codes);
+		for (size_t i = 1; i < s.code_count; i++)
+			ck_assert_int_lt(s.codes[i - 1], s.codes[i]);
+	}
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(tags_match_by_java_hash)
+{
+	struct subscription s;
+	struct arena arena;
+
+	arena_init(&arena);
+	ck_assert_int_eq(subscription_parse(&arena, SLICE_LIT("T"), SLICE_LIT("Aa || zz"), SLICE_LIT("TAG"), &s), RC_OK);
+	ck_assert(subscription_matches_tag(&s, 2112)); /* "Aa" and "BB" */
+	ck_assert(subscription_matches_tag(&s, slice_java_hash(SLICE_LIT("zz"))));
+	ck_assert(!subscription_matches_tag(&s, 0));
+	ck_assert_int_eq(subscription_parse(&arena, SLICE_LIT("T"), SLICE_LIT("*"), SLICE_LIT("TAG"), &s), RC_OK);
+	ck_assert(subscription_matches_tag(&s, 0));
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(too_many_tags_are_refused)
+{
+	struct buf text = {0};
+	struct subscription s;
+	struct arena arena;
+
+	arena_init(&arena);
+	for (int i = 0; i <= SUBSCRIPTION_TAGS_MAX; i++)
+		buf_printf(&text, "t%d||", i);
+	ck_assert_int_eq(subscription_parse(&arena, SLICE_LIT("T"), buf_slice(&text), SLICE_LIT("TAG"), &s), RC_TOO_BIG);
+	buf_free(&text);
+	arena_reset(&arena);
+}
+END_TEST
+
+static const char *const bad_heartbeats[] = {
+	"",
+	"{",
+	"[]",
+	"{}",
+	"{\"clientID\":7}",
+	"{\"clientID\":\"\"}",
+	"{\"clientID\":\"c\",\"consumerDataSet\":[{}]}",
+	"{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"G\",\"subscriptionDataSet\":[{}]}]}",
+	"{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"G\",\"subscriptionDataSet\":[{\"topic\":\"T\",\"codeSet\":["
+	"\"x\"]}]}]}",
+	"{\"clientID\":\"c\",\"producerDataSet\":[{}]}",
+};
+
+START_TEST(bad_heartbeats_are_refused)
+{
+	ck_assert_int_eq(sim_code(heartbeat_json(client, bad_heartbeats[_i])), SYSTEM_ERROR);
+	ck_assert_ptr_null(consumer_group_find(b->clients, SLICE_LIT("G")));
+}
+END_TEST
+
+START_TEST(check_client_config)
+{
+	const char *sql = "{\"clientId\":\"c\",\"group\":\"G\",\"subscriptionData\":{\"expressionType\":\"SQL92\",\"subString\":"
+			  "\"a > 1\",\"topic\":\"T\"}}";
+	const char *tag = "{\"clientId\":\"c\",\"group\":\"G\",\"subscriptionData\":{\"expressionType\":\"TAG\",\"subString\":"
+			  "\"a\",\"topic\":\"T\"}}";
+
+	expect_answer(ask(client, CHECK_CLIENT_CONFIG, NULL, NULL, tag), SUCCESS, NULL);
+	expect_answer(ask(client, CHECK_CLIENT_CONFIG, NULL, NULL, sql), SYSTEM_ERROR,
+		      "The broker does not support consumer to filter message by SQL92");
+}
+END_TEST
+
+START_TEST(connections_of_consumers_and_producers)
+{
+	struct get_consumer_connection_list_request_header c = {
+		.present = HEADER_ALL(get_consumer_connection_list_request_header), .consumer_group = SLICE_LIT("G")};
+	struct get_producer_connection_list_request_header p = {
+		.present = HEADER_ALL(get_producer_connection_list_request_header), .producer_group = SLICE_LIT("P")};
+	const struct schema *c_schema = &get_consumer_connection_list_request_header_schema;
+	const struct schema *p_schema = &get_producer_connection_list_request_header_schema;
+	struct sim_answer *a;
+
+	expect_answer(ask(client, GET_CONSUMER_CONNECTION_LIST, c_schema, &c, ""), CONSUMER_NOT_ONLINE,
+		      "the consumer group[G] not online");
+	expect_answer(ask(client, GET_PRODUCER_CONNECTION_LIST, p_schema, &p, ""), SYSTEM_ERROR,
+		      "the producer group[P] not exist");
+	heartbeat(client, "c1", "G", "T:Aa:5");
+	produce_heartbeat(client, "c1", "P");
+	a = ask(client, GET_CONSUMER_CONNECTION_LIST, c_schema, &c, "");
+	expect_in(
+		a,
+		"\"clientId\":\"c1\",\"language\":\"JAVA\",\"version\":513}],\"consumeFromWhere\":\"CONSUME_FROM_LAST_OFFSET\","
+		"\"consumeType\":\"CONSUME_PASSIVELY\",\"messageModel\":\"CLUSTERING\",\"subscriptionTable\":{\"T\":{"
+		"\"classFilterMode\":false,\"codeSet\":[2112],\"expressionType\":\"TAG\",\"subString\":\"Aa\",\"subVersion\":5,");
+	a = ask(client, GET_PRODUCER_CONNECTION_LIST, p_schema, &p, "");
+	expect_in(a, "{\"connectionSet\":[{\"clientAddr\":");
+	expect_in(ask(client, GET_ALL_PRODUCER_INFO, NULL, NULL, ""),
+		  "{\"data\":{\"P\":[{\"clientId\":\"c1\",\"language\":\"JAVA\"");
+}
+END_TEST
+
+START_TEST(a_deleted_group_finds_its_members_again)
+{
+	heartbeat(client, "c1", "G", "T:*:1");
+	ck_assert(group_delete(b, SLICE_LIT("G")));
+	ck_assert_ptr_null(group_find(b->groups, SLICE_LIT("G")));
+	heartbeat(client, "c1", "G", "T:*:1");
+	ck_assert_ptr_eq(group_find(b->groups, SLICE_LIT("G"))->consumers, consumer_group_find(b->clients, SLICE_LIT("G")));
+}
+END_TEST
+
+START_TEST(groups_are_not_made_when_forbidden)
+{
+	restart_with("autoCreateSubscriptionGroup=false\n");
+	expect_answer(heartbeat(client, "c1", "G", "T:*:1"), SUCCESS, NULL);
+	ck_assert_ptr_null(group_find(b->groups, SLICE_LIT("G")));
+	ck_assert_ptr_null(consumer_group_find(b->clients, SLICE_LIT("G")));
+	expect_answer(heartbeat(client, "c1", "CID_RMQ_SYS_X", "T:*:1"), SUCCESS, NULL); /* enableCreateSysGroup */
+	ck_assert_ptr_nonnull(group_find(b->groups, SLICE_LIT("CID_RMQ_SYS_X")));
+}
+END_TEST
+
+Suite *suite_clients(void)
+{
+	Suite *s = suite_create("clients");
+	TCase *tc = tcase_create("clients");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, heartbeat_answer_has_version_and_v2_flags);
+	tcase_add_test(tc, first_heartbeat_makes_group_and_retry_topic);
+	tcase_add_test(tc, heartbeat_v2_says_whether_the_subscriptions_changed);
+	tcase_add_test(tc, heartbeat_without_sub_keeps_the_stored_ones);
+	tcase_add_test(tc, members_are_told_of_join_leave_and_close);
+	tcase_add_test(tc, broadcasting_groups_are_not_told);
+	tcase_add_test(tc, notify_switches_of_broker_and_group);
+	tcase_add_test(tc, ids_of_unknown_group);
+	tcase_add_test(tc, ids_are_listed_once);
+	tcase_add_test(tc, silent_channel_expires);
+	tcase_add_test(tc, heartbeats_keep_a_channel_alive);
+	tcase_add_test(tc, only_newer_subscriptions_replace);
+	tcase_add_test(tc, a_topic_that_is_not_listed_any_more_is_dropped);
+	tcase_add_test(tc, held_subscriptions_stay_valid);
+	tcase_add_loop_test(tc, tag_expressions, 0, COUNT_OF(expressions));
+	tcase_add_test(tc, tags_match_by_java_hash);
+	tcase_add_test(tc, too_many_tags_are_refused);
+	tcase_add_loop_test(tc, bad_heartbeats_are_refused, 0, COUNT_OF(bad_heartbeats));
+	tcase_add_test(tc, check_client_config);
+	tcase_add_test(tc, connections_of_consumers_and_producers);
+	tcase_add_test(tc, a_deleted_group_finds_its_members_again);
+	tcase_add_test(tc, groups_are_not_made_when_forbidden);
+	suite_add_tcase(s, tc);
+	return s;
+}
