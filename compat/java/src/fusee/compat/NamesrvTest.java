@@ -12,6 +12,7 @@ import java.util.Properties;
 import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** The name server's own administration, and clusters with more than one name server. */
 class NamesrvTest extends ClientTest {
@@ -33,6 +34,7 @@ class NamesrvTest extends ClientTest {
     }
 
     @Test
+    @ResourceLock(PrivateCluster.ONE_AT_A_TIME)
     void orderTopics() throws Exception {
         privateCluster();
         String topic = topic(4);
@@ -64,6 +66,7 @@ class NamesrvTest extends ClientTest {
     }
 
     @Test
+    @ResourceLock(PrivateCluster.ONE_AT_A_TIME)
     void writePermission() throws Exception {
         privateCluster("registerNameServerPeriod", "60000");
         String topic = topic(2);
@@ -79,6 +82,7 @@ class NamesrvTest extends ClientTest {
     }
 
     @Test
+    @ResourceLock(PrivateCluster.ONE_AT_A_TIME)
     void twoNameServers() throws Exception {
         String firstPort = PrivateCluster.freePorts();
         Path folder = Path.of(System.getProperty("compat.folder"), fresh("two-name-servers"));

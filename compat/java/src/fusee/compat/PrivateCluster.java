@@ -13,6 +13,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** A name server and a broker of one test's own, which it may restart, kill and reconfigure. */
 final class PrivateCluster implements AutoCloseable {
+    /** A JUnit resource: starting several brokers at once takes longer than one after the other. */
+    static final String ONE_AT_A_TIME = "private cluster";
+
     private static final AtomicInteger COUNT = new AtomicInteger();
 
     final Server namesrv;

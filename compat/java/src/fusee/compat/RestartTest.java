@@ -19,9 +19,11 @@ import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Servers that stop, are killed and come back: clients go on, and nothing acknowledged is lost. */
 @SuppressWarnings("deprecation")
+@ResourceLock(PrivateCluster.ONE_AT_A_TIME)
 class RestartTest extends ClientTest {
     private static final Duration RECONNECTED = Duration.ofSeconds(60);
 

@@ -9,6 +9,7 @@ import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.TopicConfig;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** Topics as producers and consumers meet them: made on the fly, refused, changed under their feet. */
 class TopicTest extends ClientTest {
@@ -63,6 +64,7 @@ class TopicTest extends ClientTest {
     }
 
     @Test
+    @ResourceLock(PrivateCluster.ONE_AT_A_TIME)
     void autoCreationCanBeForbidden() throws Exception {
         privateCluster("autoCreateTopicEnable", "false");
         DefaultMQProducer producer = producer();
