@@ -119,10 +119,12 @@ static void check_messages(struct cold_read *c, const uint8_t *bytes, const stru
 	for (int32_t pos = 0; pos < r->bytes; pos += (int32_t)m.size) {
 		enum rc rc = message_decode((struct slice){(const char *)bytes + pos, (size_t)(r->bytes - pos)}, true, &m);
 
-		if (rc == RC_CORRUPT && c->damaged_count < DAMAGED_MAX)
-			c->damaged[c->damaged_count++] = r->at + pos;
-		else if (rc != RC_OK)
+		if (rc == RC_OK)
+			continue;
+		if ((rc != RC_CORRUPT && rc != RC_MALFORMED) || !magic_is_message(m.magic) || m.size < HEAD_BYTES ||
+		    m.size > (uint32_t)(r->bytes - pos) || c->damaged_count == DAMAGED_MAX)
 			return; /* store_get_read knows the sizes and finds out which message it is */
+		c->damaged[c->damaged_count++] = r->at + pos;
 	}
 }
 
@@ -195,7 +197,7 @@ static void cold_done(struct job *job)
 		if (c->ranges[i].segment)
 			segment_drop(c->ranges[i].segment);
 	for (int i = 0; i < c->damaged_count; i++)
-		get_note_damage(c->store, c->damaged[i], "its body does not match its CRC");
+		get_note_damage(c->store, c->damaged[i], "its contents do not match its CRC or lengths");
 	if (g == NULL) {
 		cold_free(c);
 		return;
@@ -615,7 +617,7 @@ static enum rc check_message(struct store *s, int64_t at, struct slice bytes, in
 	if (rc == RC_AGAIN && (m.size == 0 || m.size > left))
 		return RC_NOT_FOUND;
 	if (rc == RC_CORRUPT)
-		get_note_damage(s, at, "its body does not match its CRC");
+		get_note_damage(s, at, "its contents do not match its CRC or lengths");
 	return rc == RC_MALFORMED ? RC_NOT_FOUND : rc; /* no message begins here, whoever said so */
 }
 

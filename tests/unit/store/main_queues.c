@@ -2,10 +2,11 @@
 
 Suite *suite_get(void);
 Suite *suite_index(void);
+Suite *suite_queue(void);
 
 int main(int argc, char **argv)
 {
-	static suite_fn *const suites[] = {suite_get, suite_index};
+	static suite_fn *const suites[] = {suite_get, suite_index, suite_queue};
 
 	return run_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
 }

@@ -1,4 +1,5 @@
 /* Reading through store.h: each get status, limits, filters, cold pages, damage. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "base/mem.h"
 #include "store/get.h"
+#include "store/io.h"
 #include "tests/unit/store/rig.h"
 
 Suite *suite_get(void);
@@ -273,6 +275,267 @@ START_TEST(a_closed_store_serves_the_same_after_open)
 }
 END_TEST
 
+/* ---- cold pages ---- */
+
+static bool is_cold;
+static int waits; /* reads that were let through because nobody said RWF_NOWAIT */
+
+static ssize_t cold_preadv2(int fd, const struct iovec *iov, int count, off_t at, int flags)
+{
+	if (is_cold && (flags & RWF_NOWAIT)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	waits++;
+	return io_system.preadv2(fd, iov, count, at, flags);
+}
+
+static struct io_calls calls;
+
+static void setup_cold(void)
+{
+	calls = io_system;
+	calls.preadv2 = cold_preadv2;
+	io_set_calls(&calls);
+	is_cold = false;
+	setup();
+	send_many("T", 350);
+	rig_close(r);
+	rig_open(r);
+	is_cold = true;
+}
+
+static void teardown_cold(void)
+{
+	teardown();
+	io_set_calls(NULL);
+}
+
+/* All pages are always cold, as far as the core is told: it still gets on, without waiting itself. */
+START_TEST(cold_pages_are_read_by_jobs)
+{
+	int64_t at = 0;
+
+	while (at < 350) {
+		struct store_get g = get_of("T", at, 32, 100000);
+		uint8_t bytes[32 * 100];
+		int tries = 0;
+		enum rc rc;
+
+		do {
+			rc = store_get_plan(r->store, &g);
+			if (rc == RC_OK)
+				rc = store_get_read(r->store, &g, bytes);
+			if (rc == RC_PENDING) {
+				int calls_before = warm_calls;
+
+				rig_run_all(r);
+				ck_assert_int_eq(warm_calls, calls_before + 1);
+			}
+			ck_assert_int_lt(tries++, 4);
+		} while (rc == RC_PENDING);
+		ck_assert_int_eq(rc, RC_OK);
+		ck_assert_int_gt(g.count, 0);
+		ck_assert_ptr_null(g.job);
+		at = g.next_offset;
+	}
+	ck_assert_int_gt(warm_calls, 10);
+}
+END_TEST
+
+START_TEST(a_canceled_get_is_not_called)
+{
+	struct store_get g = get_of("T", 0, 32, 100000);
+
+	is_cold = true;
+	ck_assert_int_eq(store_get_plan(r->store, &g), RC_PENDING);
+	store_get_cancel(r->store, &g);
+	rig_run_all(r);
+	ck_assert_int_eq(warm_calls, 0);
+	ck_assert_int_eq(store_get_plan(r->store, &g), RC_PENDING);
+	rig_run_all(r);
+	ck_assert_int_eq(warm_calls, 1);
+	store_get_cancel(r->store, &g); /* between on_warm and the next plan */
+	store_get_cancel(r->store, &g);
+	ck_assert_ptr_null(g.job);
+}
+END_TEST
+
+START_TEST(a_get_of_a_deleted_topic_ends)
+{
+	struct store_get g = get_of("T", 0, 32, 100000);
+
+	ck_assert_int_eq(store_get_plan(r->store, &g), RC_PENDING);
+	store_delete_topic(r->store, SLICE_LIT("T"));
+	rig_run_all(r);
+	ck_assert_int_eq(warm_calls, 1);
+	plan(&g);
+	ck_assert_int_eq(g.status, GET_NO_MESSAGE_IN_QUEUE);
+	ck_assert_ptr_null(g.job);
+}
+END_TEST
+
+START_TEST(one_cold_message_is_read_by_a_job)
+{
+	struct store_get g = {.on_warm = on_warm};
+	struct buf out = {0};
+	struct queue_entry e;
+	struct message m;
+	enum rc rc;
+
+	ck_assert_int_eq(consume_queue_entry(store_queue_find(r->store, SLICE_LIT("T"), 0), 77, &e), RC_OK);
+	buf_put_text(&out, "before");
+	ck_assert_int_eq(store_read_message(r->store, e.at, &out, &g), RC_PENDING);
+	rig_run_all(r);
+	ck_assert_int_eq(warm_calls, 1);
+	rc = store_read_message(r->store, e.at, &out, &g);
+	ck_assert_int_eq(rc, RC_OK);
+	ck_assert_uint_eq(out.len, 6 + (size_t)e.size);
+	ck_assert_int_eq(message_decode((struct slice){(char *)out.data + 6, out.len - 6}, true, &m), RC_OK);
+	ck_assert_int_eq(m.queue_offset, 77);
+	buf_free(&out);
+}
+END_TEST
+
+/* ---- one message ---- */
+
+static const struct {
+	int64_t shift; /* from the place of a message */
+	enum rc rc;
+} places[] = {{0, RC_OK}, {1, RC_NOT_FOUND}, {-1, RC_NOT_FOUND}, {1 << 20, RC_NOT_FOUND}, {-(1 << 20), RC_NOT_FOUND}};
+
+START_TEST(a_message_is_found_only_where_it_begins)
+{
+	struct store_get g = {.on_warm = on_warm};
+	struct buf out = {0};
+	struct queue_entry e;
+
+	send_many("T", 10);
+	ck_assert_int_eq(consume_queue_entry(store_queue_find(r->store, SLICE_LIT("T"), 0), 5, &e), RC_OK);
+	ck_assert_int_eq(store_read_message(r->store, e.at + places[_i].shift, &out, &g), places[_i].rc);
+	ck_assert_uint_eq(out.len, places[_i].rc == RC_OK ? (size_t)e.size : 0);
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(large_messages_are_read_whole)
+{
+	char *body = mem_zalloc(20001);
+	struct append_result a;
+	struct store_get g = {.on_warm = on_warm};
+	struct buf out = {0};
+
+	memset(body, 'x', 20000);
+	a = rig_send(r, "T", 0, body);
+	rig_turn(r);
+	ck_assert_int_eq(store_read_message(r->store, a.physical_offset, &out, &g), RC_OK);
+	ck_assert_uint_eq(out.len, (size_t)(a.end - a.physical_offset));
+	buf_free(&out);
+	free(body);
+}
+END_TEST
+
+/* ---- damage ---- */
+
+static void damage(int64_t queue_offset, int64_t from_start, const char *bytes)
+{
+	struct queue_entry e;
+	char *path = rig_path(r, "commitlog/00000000000000000000");
+	int fd = open(path, O_WRONLY);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(consume_queue_entry(store_queue_find(r->store, SLICE_LIT("T"), 0), queue_offset, &e), RC_OK);
+	ck_assert_int_eq(pwrite(fd, bytes, strlen(bytes), e.at + from_start), (int)strlen(bytes));
+	close(fd);
+	free(path);
+}
+
+static const struct {
+	int64_t at;        /* in the message: 0 its size, 4 its magic, 88 its body, 94 its topic */
+	bool needs_cold;   /* only who reads from the device looks at the body */
+} damages[] = {{0, false}, {4, false}, {89, true}, {92, true}};
+
+START_TEST(a_damaged_message_is_skipped_and_counted)
+{
+	struct store_get g;
+	struct store_figures figures;
+	uint8_t bytes[32 * 100];
+	int got = 0;
+
+	io_set_calls(&calls);
+	calls = io_system;
+	calls.preadv2 = cold_preadv2;
+	send_many("T", 20);
+	damage(7, damages[_i].at, "ZZZZ");
+	is_cold = damages[_i].needs_cold;
+	for (int64_t at = 0; at < 20; at = g.next_offset) {
+		enum rc rc;
+		int tries = 0;
+
+		g = get_of("T", at, 32, 100000);
+		do {
+			rc = store_get_plan(r->store, &g);
+			if (rc == RC_OK)
+				rc = store_get_read(r->store, &g, bytes);
+			if (rc == RC_PENDING)
+				rig_run_all(r);
+			ck_assert_int_lt(tries++, 6);
+		} while (rc == RC_PENDING);
+		ck_assert_int_eq(rc, RC_OK);
+		got += g.count;
+	}
+	io_set_calls(NULL);
+	ck_assert_int_eq(got, 19);
+	store_get_figures(r->store, &figures);
+	ck_assert_uint_eq(figures.damaged_messages, 1);
+}
+END_TEST
+
+START_TEST(a_get_of_nothing_but_damage_gets_past_it)
+{
+	struct store_get g = {0};
+	uint8_t bytes[100];
+
+	send_many("T", 3);
+	damage(1, 0, "ZZZZ");
+	g = get_of("T", 1, 1, 100);
+	plan(&g);
+	ck_assert_int_eq(store_get_read(r->store, &g, bytes), RC_PENDING);
+	rig_run_all(r);
+	ck_assert_int_eq(warm_calls, 1);
+	plan(&g);
+	ck_assert_int_eq(g.status, GET_FOUND);
+	ck_assert_int_eq(g.next_offset, 3);
+	check_bodies(&g, 2);
+}
+END_TEST
+
+/* ---- what retention took ---- */
+
+START_TEST(messages_below_the_log_are_removing)
+{
+	struct store_get g;
+	struct queue_entry e;
+
+	send_many("T", 20);
+	send_many("T", 700); /* past the first segment of 65536 bytes */
+	ck_assert_int_eq(consume_queue_entry(store_queue_find(r->store, SLICE_LIT("T"), 0), 719, &e), RC_OK);
+	ck_assert_int_gt(e.at, RIG_SEGMENT);
+	r->store->log.min = RIG_SEGMENT;
+	g = get_of("T", 0, 32, 100000);
+	plan(&g);
+	/* 800 entries are looked at in one call, so the living are found */
+	ck_assert_int_eq(g.status, GET_FOUND);
+	ck_assert_int_ge(g.ranges[0].at, RIG_SEGMENT);
+	r->store->log.min = RIG_SEGMENT * 4;
+	g = get_of("T", 0, 32, 100000);
+	plan(&g);
+	ck_assert_int_eq(g.status, GET_MESSAGE_WAS_REMOVING);
+	ck_assert_int_eq(g.next_offset, 720);
+	r->store->log.min = 0;
+}
+END_TEST
+
 Suite *suite_get(void)
 {
 	Suite *s = suite_create("get");
@@ -289,6 +552,18 @@ Suite *suite_get(void)
 	tcase_add_test(tc, a_filtered_get_looks_at_800_entries);
 	tcase_add_test(tc, nothing_is_seen_before_its_watermark);
 	tcase_add_test(tc, a_closed_store_serves_the_same_after_open);
+	tcase_add_loop_test(tc, a_message_is_found_only_where_it_begins, 0, (int)COUNT_OF(places));
+	tcase_add_test(tc, large_messages_are_read_whole);
+	tcase_add_loop_test(tc, a_damaged_message_is_skipped_and_counted, 0, (int)COUNT_OF(damages));
+	tcase_add_test(tc, a_get_of_nothing_but_damage_gets_past_it);
+	tcase_add_test(tc, messages_below_the_log_are_removing);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("cold");
+	tcase_add_checked_fixture(tc, setup_cold, teardown_cold);
+	tcase_add_test(tc, cold_pages_are_read_by_jobs);
+	tcase_add_test(tc, a_canceled_get_is_not_called);
+	tcase_add_test(tc, a_get_of_a_deleted_topic_ends);
+	tcase_add_test(tc, one_cold_message_is_read_by_a_job);
 	suite_add_tcase(s, tc);
 	return s;
 }
