@@ -390,13 +390,16 @@ static void on_idle(struct timer *t) { check_closed(CONTAINER_OF(t, struct clien
 
 static void on_gone(struct conn_set *set, struct conn *conn)
 {
+	struct client *c = CONTAINER_OF(set, struct client, set);
 	struct remote *r = conn->owner;
 
 	if (r->conn == conn) {
 		timer_stop(&set->loop->timers, &r->wait);
 		r->conn = NULL;
 	}
-	check_closed(CONTAINER_OF(set, struct client, set));
+	if (conn->was_connected && !c->is_closing && c->base.on_lost != NULL)
+		c->base.on_lost(c->base.on_lost_ctx, r->address);
+	check_closed(c);
 }
 
 struct client *client_new(struct loop *loop, const struct client_options *options)

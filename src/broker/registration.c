@@ -1,12 +1,23 @@
-/* Happy path: at start, each period and after a turn that changed topics, REGISTER_BROKER goes to every name server, each on its own, so
- * that a dead one delays nobody. A change of one topic is sent alone to the servers that have the whole table; anything else sends it all.
- * Failure: what a server did not get is remembered (`wants_all`) and goes out with the next round; a lost answer is a line in the log,
- * once until it works again. */
+/* Happy path: at start, each period and after a turn that changed topics, REGISTER_BROKER goes to every name server. Each server has
+ * its own state and its own timer, so that a dead one delays nobody and costs the others nothing:
+ *
+ *   wants nothing --(start, period, change, lost connection)--> wants ONE topic or ALL --send()--> under way
+ *        ^                                                             ^                              |
+ *        |                                                             +----(failed: retry timer)-----+
+ *        +---------------------------------------(registered)----------------------------------------+
+ *
+ * A change of one topic is sent alone to the servers that have the whole table; anything else sends the table. What changes while a
+ * register is under way goes out behind it. With forceRegister=false the periodic one asks first whether the data version is known
+ * (QUERY_DATA_VERSION, which counts as a sign of life) and leaves the table out.
+ * Failure: a server that cannot be reached is asked for its data version (a few bytes, not the table) after RETRY_MIN_MS, doubled up
+ * to RETRY_MAX_MS, and gets the table once it answers; one that refuses is asked again with the next period. One line in the log until
+ * it works again. */
 #include "broker/registration.h"
 
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "base/json_read.h"
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,16 +29,21 @@
 #include "remoting/response_code.h"
 
 #define NAMESRVS_MAX 32
-#define STOP_MS 3000
-#define RETRY_MS 1000 /* after a failure, sooner than the period */
+#define STOP_MS 3000      /* how long a stop waits for the answers to its unregisters */
+#define RETRY_MIN_MS 1000 /* after a failure, sooner than the period */
+#define RETRY_MAX_MS 4000
+
+enum want { WANTS_NOTHING, WANTS_VERSION, WANTS_ONE, WANTS_ALL }; /* a later one includes the earlier */
 
 struct server { /* one name server */
 	struct registration *r;
 	char *address;
-	bool has_all;      /* it has had the whole table in this life of ours */
-	bool is_under_way; /* one register at a time, so that they arrive in order */
-	bool again;        /* something changed meanwhile */
+	enum want want;
+	bool has_all;      /* it has had the whole table, over a connection that still stands */
+	bool is_under_way; /* one call at a time, so that they arrive in order */
 	bool is_failing;   /* told in the log already */
+	uint64_t retry_ms;
+	struct timer retry;
 };
 
 struct registration {
@@ -35,10 +51,11 @@ struct registration {
 	struct server servers[NAMESRVS_MAX];
 	int count;
 	char *broker_address, *ha_address;
-	struct timer period, soon;
-	const struct topic *changed; /* the only topic that changed in this turn; NULL with changed_all: more than one */
-	bool has_change, changed_all;
-	bool is_started;
+	struct timer period;
+	struct timer turn;           /* runs once behind a turn that changed topics */
+	const struct topic *changed; /* the only topic that changed since the last round, or NULL */
+	bool has_change;
+	bool is_started, is_stopping;
 	int unregisters; /* under way */
 	struct timer stop_timer, stop_now;
 	void (*on_done)(void *ctx);
@@ -108,7 +125,18 @@ static void write_body(struct registration *r, const struct topic *only, struct 
 	json_object_end(&w);
 }
 
-/* ---- register ---- */
+/* ---- what comes back ---- */
+
+static void send(struct server *s, struct buf *all, struct buf *one);
+
+static void send_alone(struct server *s)
+{
+	struct buf all = {0}, one = {0};
+
+	send(s, &all, &one);
+	buf_free(&all);
+	buf_free(&one);
+}
 
 static void note_failure(struct server *s, const char *why)
 {
@@ -116,45 +144,109 @@ static void note_failure(struct server *s, const char *why)
 		log_warn("broker", "register with name server '%s' failed: %s", s->address, why);
 	s->is_failing = true;
 	s->has_all = false;
-	if (!timer_is_running(&s->r->soon))
-		timer_start(s->r->broker->timers, &s->r->soon, RETRY_MS);
+}
+
+static void retry_later(struct server *s)
+{
+	s->want = WANTS_VERSION;
+	s->retry_ms = s->retry_ms == 0 ? RETRY_MIN_MS : s->retry_ms * 2;
+	if (s->retry_ms > RETRY_MAX_MS)
+		s->retry_ms = RETRY_MAX_MS;
+	timer_start(s->r->broker->timers, &s->retry, s->retry_ms);
+}
+
+static void note_refusal(struct server *s, const struct command *answer)
+{
+	struct arena arena;
+	struct slice remark;
+	char *why;
+
+	arena_init(&arena);
+	remark = command_remark(answer, &arena);
+	why = mem_printf("code %d, %.*s", answer->code, SLICE_ARG(remark));
+	note_failure(s, why);
+	free(why);
+	arena_reset(&arena);
+}
+
+/* A call has ended. True when the server has answered, whatever it said, and we still run. */
+static bool is_answered(struct server *s, enum rc rc)
+{
+	s->is_under_way = false;
+	if (s->r->is_stopping) /* unregister follows on its own */
+		return false;
+	if (rc == RC_OK)
+		return true;
+	note_failure(s, rc_text(rc));
+	retry_later(s);
+	return false;
+}
+
+/* The answer's body is the name server's order configuration, {"table":{TOPIC:..}}: these topics are ordered. Topics that are not in
+ * it stay as they are, as in Apache: the name server need not know them all. */
+static void take_order_topics(struct broker *b, struct slice body)
+{
+	cJSON *tree = NULL;
+	bool has_change = false;
+
+	if (body.len == 0 || json_parse(body, &tree) != RC_OK)
+		return;
+	JSON_EACH (it, json_get_object(tree, "table")) {
+		struct topic *topic = topic_find(b->topics, json_name(it));
+
+		if (topic == NULL || topic->is_order)
+			continue;
+		topic->is_order = has_change = true;
+		log_info("broker", "topic '%.*s' is ordered, says the name server", SLICE_ARG(topic->name));
+	}
+	json_free(tree);
+	if (has_change)
+		topic_table_bump(b);
 }
 
 static void on_registered(void *ctx, enum rc rc, const struct command *answer)
 {
 	struct server *s = ctx;
-	struct registration *r = s->r;
 
-	s->is_under_way = false;
-	if (r->on_done != NULL) /* stopping: unregister follows on its own */
+	if (!is_answered(s, rc))
 		return;
-	if (rc != RC_OK) {
-		note_failure(s, rc_text(rc));
-	} else if (answer->code != SUCCESS) {
-		struct arena arena;
-		struct slice remark;
-
-		arena_init(&arena);
-		remark = command_remark(answer, &arena);
-		char *why = mem_printf("code %d, %.*s", answer->code, SLICE_ARG(remark));
-		note_failure(s, why);
-		free(why);
-		arena_reset(&arena);
-	} else {
-		if (s->is_failing || !s->has_all)
-			log_info("broker", "registered with name server '%s'", s->address);
-		s->is_failing = false;
-		s->has_all = true;
+	if (answer->code != SUCCESS) {
+		note_refusal(s, answer);
+		return;
 	}
-	if (s->again) {
-		s->again = false;
-		r->has_change = r->changed_all = true;
-		timer_start(r->broker->timers, &r->soon, s->is_failing ? RETRY_MS : 0);
-	}
+	if (s->is_failing || !s->has_all)
+		log_info("broker", "registered with name server '%s'", s->address);
+	s->is_failing = false;
+	s->retry_ms = 0;
+	s->has_all = true;
+	take_order_topics(s->r->broker, answer->body);
+	if (s->want != WANTS_NOTHING)
+		send_alone(s);
 }
 
-static void register_with(struct registration *r, struct server *s, struct slice body)
+static void on_version(void *ctx, enum rc rc, const struct command *answer)
 {
+	struct query_data_version_response_header h = {.changed = true};
+	struct server *s = ctx;
+	struct arena arena;
+	const char *bad;
+
+	if (!is_answered(s, rc))
+		return;
+	arena_init(&arena);
+	if (!s->has_all || answer->code != SUCCESS || /* name servers before 4.3 do not know the code */
+	    command_decode_ext(answer, &query_data_version_response_header_schema, &h, &arena, &bad) != RC_OK || h.changed)
+		s->want = WANTS_ALL;
+	arena_reset(&arena);
+	if (s->want != WANTS_NOTHING)
+		send_alone(s);
+}
+
+/* ---- what goes out ---- */
+
+static void send_register(struct server *s, struct slice body)
+{
+	struct registration *r = s->r;
 	const struct broker_config *c = r->broker->config;
 	struct register_broker_request_header h = {
 		.present = HEADER_ALL(register_broker_request_header),
@@ -163,37 +255,76 @@ static void register_with(struct registration *r, struct server *s, struct slice
 		.cluster_name = slice_of(c->broker_cluster_name),
 		.ha_server_addr = slice_of(r->ha_address),
 		.broker_id = c->broker_id,
-		.body_crc32 = (int32_t)(crc32(0, (const unsigned char *)body.at, (unsigned)body.len) & 0x7FFFFFFF),
+		.body_crc32 = (int32_t)(crc32_z(0, (const Bytef *)body.at, body.len) & 0x7FFFFFFF),
 	};
 
 	/* No heartbeats follow (they are for acting masters), so the name server's own 120 s hold. */
-	h.present &= ~(HEADER_BIT(register_broker_request_header, heartbeat_timeout_millis) |
-		       HEADER_BIT(register_broker_request_header, enable_acting_master));
-	s->is_under_way = true;
+	h.present &= ~HEADER_BIT(register_broker_request_header, heartbeat_timeout_millis);
 	r->broker->outbound->call(r->broker->outbound, s->address, REGISTER_BROKER, &register_broker_request_header_schema, &h,
 				  body, (uint64_t)c->register_broker_timeout_mills, on_registered, s);
 }
 
-/* One round over all servers: the one changed topic to those that have the rest, everything to the others. */
-static void round_begin(struct registration *r)
+static void send_version(struct server *s)
+{
+	struct registration *r = s->r;
+	const struct broker_config *c = r->broker->config;
+	struct query_data_version_request_header h = {
+		.present = HEADER_ALL(query_data_version_request_header),
+		.broker_name = slice_of(c->broker_name),
+		.broker_addr = slice_of(r->broker_address),
+		.cluster_name = slice_of(c->broker_cluster_name),
+		.broker_id = c->broker_id,
+	};
+	struct buf body = {0};
+	struct json_writer w;
+
+	json_begin(&w, &body, JSON_COMPACT);
+	data_version_write(topic_table_version(r->broker->topics), &w);
+	r->broker->outbound->call(r->broker->outbound, s->address, QUERY_DATA_VERSION, &query_data_version_request_header_schema,
+				  &h, buf_slice(&body), (uint64_t)c->register_broker_timeout_mills, on_version, s);
+	buf_free(&body);
+}
+
+/* Send what the server wants, unless it has not answered the last call. `all`, `one`: bodies, encoded when first needed in a round. */
+static void send(struct server *s, struct buf *all, struct buf *one)
+{
+	struct registration *r = s->r;
+	enum want want = s->want;
+	struct buf *body;
+
+	if (s->is_under_way || want == WANTS_NOTHING)
+		return;
+	if (want == WANTS_ONE && (!s->has_all || r->changed == NULL))
+		want = WANTS_ALL;
+	s->want = WANTS_NOTHING;
+	s->is_under_way = true;
+	timer_stop(r->broker->timers, &s->retry);
+	if (want == WANTS_VERSION) {
+		send_version(s);
+		return;
+	}
+	body = want == WANTS_ONE ? one : all;
+	if (body->len == 0)
+		write_body(r, want == WANTS_ONE ? r->changed : NULL, body);
+	send_register(s, buf_slice(body));
+}
+
+/* All servers want at least `want`; those that are free get it now. */
+static void begin_round(struct registration *r, enum want want)
 {
 	struct buf all = {0}, one = {0};
-	bool is_single = r->has_change && !r->changed_all && r->changed != NULL;
 
 	for (int i = 0; i < r->count; i++) {
 		struct server *s = &r->servers[i];
-		bool wants_one = is_single && s->has_all;
-		struct buf *body = wants_one ? &one : &all;
 
-		if (s->is_under_way) {
-			s->again = true;
-			continue;
-		}
-		if (body->len == 0)
-			write_body(r, wants_one ? r->changed : NULL, body);
-		register_with(r, s, buf_slice(body));
+		/* What waits behind a call is sent from on_registered, when `changed` may be another topic. */
+		if ((s->is_under_way && want == WANTS_ONE) || (want == WANTS_VERSION && !s->has_all && !s->is_failing))
+			s->want = WANTS_ALL;
+		else if (s->want < want)
+			s->want = want;
+		send(s, &all, &one);
 	}
-	r->has_change = r->changed_all = false;
+	r->has_change = false;
 	r->changed = NULL;
 	buf_free(&all);
 	buf_free(&one);
@@ -202,47 +333,59 @@ static void round_begin(struct registration *r)
 static void on_period(struct timer *t)
 {
 	struct registration *r = CONTAINER_OF(t, struct registration, period);
+	const struct broker_config *c = r->broker->config;
 
-	timer_start(r->broker->timers, t, (uint64_t)r->broker->config->register_name_server_period);
-	r->has_change = r->changed_all = true;
-	round_begin(r);
+	timer_start(r->broker->timers, t, (uint64_t)c->register_name_server_period);
+	begin_round(r, c->force_register || r->has_change ? WANTS_ALL : WANTS_VERSION);
 }
 
-static void on_soon(struct timer *t)
+static void on_turn(struct timer *t)
 {
-	struct registration *r = CONTAINER_OF(t, struct registration, soon);
+	struct registration *r = CONTAINER_OF(t, struct registration, turn);
 
-	if (!r->has_change)
-		r->has_change = r->changed_all = true;
-	round_begin(r);
+	if (r->has_change)
+		begin_round(r, r->changed ? WANTS_ONE : WANTS_ALL);
 }
+
+static void on_retry(struct timer *t) { send_alone(CONTAINER_OF(t, struct server, retry)); }
 
 void registration_topic_changed(struct registration *r, const struct topic *topic)
 {
-	if (r == NULL || !r->is_started || r->on_done != NULL)
+	if (r == NULL || !r->is_started || r->is_stopping)
 		return;
-	if (r->has_change && (topic == NULL || r->changed != topic))
-		r->changed_all = true;
-	if (topic == NULL)
-		r->changed_all = true;
+	r->changed = !r->has_change || r->changed == topic ? topic : NULL;
 	r->has_change = true;
-	r->changed = topic;
-	timer_start(r->broker->timers, &r->soon, 0);
+	timer_start(r->broker->timers, &r->turn, 0);
+}
+
+/* The name server has dropped us, or is gone itself: register as soon as it can be reached. */
+static void on_lost(void *ctx, const char *address)
+{
+	struct registration *r = ctx;
+
+	for (int i = 0; i < r->count && r->is_started && !r->is_stopping; i++) {
+		struct server *s = &r->servers[i];
+
+		if (strcmp(s->address, address) != 0)
+			continue;
+		s->has_all = false;
+		s->want = WANTS_ALL;
+		if (!s->is_under_way && !timer_is_running(&s->retry))
+			timer_start(r->broker->timers, &s->retry, 0);
+	}
 }
 
 /* ---- stop ---- */
 
 static void finish(struct registration *r)
 {
+	void (*on_done)(void *) = r->on_done;
+
 	timer_stop(r->broker->timers, &r->stop_timer);
 	timer_stop(r->broker->timers, &r->stop_now);
-	if (r->on_done != NULL) {
-		void (*on_done)(void *) = r->on_done;
-
-		r->on_done = NULL;
-		r->is_started = false;
+	r->on_done = NULL;
+	if (on_done != NULL)
 		on_done(r->on_done_ctx);
-	}
 }
 
 static void on_stop_timer(struct timer *t) { finish(CONTAINER_OF(t, struct registration, stop_timer)); }
@@ -259,6 +402,16 @@ static void on_unregistered(void *ctx, enum rc rc, const struct command *answer)
 		finish(r);
 }
 
+static void stop_timers(struct registration *r)
+{
+	timer_stop(r->broker->timers, &r->period);
+	timer_stop(r->broker->timers, &r->turn);
+	timer_stop(r->broker->timers, &r->stop_timer);
+	timer_stop(r->broker->timers, &r->stop_now);
+	for (int i = 0; i < r->count; i++)
+		timer_stop(r->broker->timers, &r->servers[i].retry);
+}
+
 void registration_stop(struct registration *r, void (*on_done)(void *ctx), void *ctx)
 {
 	const struct broker_config *c = r->broker->config;
@@ -270,10 +423,10 @@ void registration_stop(struct registration *r, void (*on_done)(void *ctx), void 
 		.broker_id = c->broker_id,
 	};
 
+	stop_timers(r);
+	r->is_stopping = true;
 	r->on_done = on_done;
 	r->on_done_ctx = ctx;
-	timer_stop(r->broker->timers, &r->period);
-	timer_stop(r->broker->timers, &r->soon);
 	timer_start(r->broker->timers, &r->stop_timer, STOP_MS);
 	for (int i = 0; i < r->count && r->is_started; i++) {
 		r->unregisters++;
@@ -287,22 +440,28 @@ void registration_stop(struct registration *r, void (*on_done)(void *ctx), void 
 
 /* ---- life ---- */
 
+static struct slice trimmed(struct slice s)
+{
+	while (s.len > 0 && s.at[0] == ' ')
+		s = slice_sub(s, 1, s.len);
+	while (s.len > 0 && s.at[s.len - 1] == ' ')
+		s.len--;
+	return s;
+}
+
 static void split_addresses(struct registration *r)
 {
 	struct slice rest = slice_of(r->broker->config->namesrv_addr), one;
 
 	while (slice_split(&rest, ';', &one)) {
-		while (one.len > 0 && one.at[0] == ' ')
-			one = slice_sub(one, 1, one.len);
-		while (one.len > 0 && one.at[one.len - 1] == ' ')
-			one.len--;
+		one = trimmed(one);
 		if (one.len == 0)
 			continue;
 		if (r->count == NAMESRVS_MAX) {
 			log_warn("broker", "namesrvAddr: only the first %d name servers are used", NAMESRVS_MAX);
 			return;
 		}
-		r->servers[r->count++] = (struct server){.r = r, .address = slice_dup(one)};
+		r->servers[r->count++] = (struct server){.r = r, .address = slice_dup(one), .retry.on_timer = on_retry};
 	}
 }
 
@@ -314,7 +473,7 @@ struct registration *registration_new(struct broker *b)
 
 	r->broker = b;
 	r->period.on_timer = on_period;
-	r->soon.on_timer = on_soon;
+	r->turn.on_timer = on_turn;
 	r->stop_timer.on_timer = on_stop_timer;
 	r->stop_now.on_timer = on_stop_now;
 	r->broker_address = mem_printf("%s:%d", c->broker_ip1, c->listen_port);
@@ -325,9 +484,13 @@ struct registration *registration_new(struct broker *b)
 
 void registration_start(struct registration *r)
 {
+	struct outbound *o = r->broker->outbound;
+
 	r->is_started = true;
 	if (r->count == 0)
 		log_warn("broker", "no name server is known (namesrvAddr, -n or NAMESRV_ADDR): clients cannot find this broker");
+	o->on_lost = on_lost;
+	o->on_lost_ctx = r;
 	timer_start(r->broker->timers, &r->period, 0);
 }
 
@@ -335,10 +498,9 @@ void registration_free(struct registration *r)
 {
 	if (r == NULL)
 		return;
-	timer_stop(r->broker->timers, &r->period);
-	timer_stop(r->broker->timers, &r->soon);
-	timer_stop(r->broker->timers, &r->stop_timer);
-	timer_stop(r->broker->timers, &r->stop_now);
+	if (r->is_started)
+		r->broker->outbound->on_lost = NULL;
+	stop_timers(r);
 	for (int i = 0; i < r->count; i++)
 		free(r->servers[i].address);
 	free(r->broker_address);

@@ -1,6 +1,6 @@
 /* registration: keeps the name servers informed of this broker and its topics (Apache BrokerOuterAPI, BrokerController.registerBrokerAll).
- * Registers with every name server at start, every registerNameServerPeriod, and within the turn after a change of topics; unregisters on
- * stop. Thread: core. Memory: registration_new .. registration_free. */
+ * Registers with every name server at start, every registerNameServerPeriod, within the turn after a change of topics, and when the
+ * connection to it is lost (a name server drops a broker then, Apache's too); unregisters on stop. Thread: core. Memory: registration_new .. registration_free. */
 #ifndef BROKER_REGISTRATION_H
 #define BROKER_REGISTRATION_H
 
