@@ -460,7 +460,7 @@ enum rc commit_log_cut(struct commit_log *log, int64_t end, bool scrub)
 			log->spare = seg;
 			continue;
 		}
-		segment_delete(seg);
+		segment_delete(seg, NULL);
 	}
 	if (log->count == 0)
 		log->min = end;
@@ -476,7 +476,7 @@ size_t commit_log_delete_before(struct commit_log *log, int64_t offset)
 	while (gone + 1 < log->count && segment_end(log->segments[gone]) <= offset && segment_end(log->segments[gone]) <= log->flushed)
 		gone++;
 	for (size_t i = 0; i < gone; i++)
-		segment_delete(log->segments[i]);
+		segment_delete(log->segments[i], log->ex);
 	log->count -= gone;
 	memmove(log->segments, log->segments + gone, log->count * sizeof(struct segment *));
 	if (log->count)

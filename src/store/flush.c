@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/io.h"
+#include "store/retention.h"
 #include "store/store_internal.h"
 
 #define PAGE_BYTES 4096
@@ -76,6 +77,7 @@ void flush_break(struct store *s, enum rc rc, const char *what)
 void flush_full(struct store *s, const char *what)
 {
 	state_is(s, STORE_FULL, what, RC_DISK_FULL);
+	retention_full(s->retention);
 	refuse(&s->wait_written, s->log.written, RC_DISK_FULL);
 	refuse(&s->wait_flushed, s->log.written, RC_DISK_FULL); /* what is written may still be flushed */
 }

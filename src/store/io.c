@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int sys_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
@@ -23,6 +22,7 @@ const struct io_calls io_system = {
 	.unlink = unlink,
 	.mkdir = mkdir,
 	.fsync = fsync,
+	.statvfs = statvfs,
 };
 
 static const struct io_calls *calls = &io_system;
@@ -196,4 +196,25 @@ int64_t io_file_size(int fd)
 	struct stat st;
 
 	return fstat(fd, &st) < 0 ? -1 : (int64_t)st.st_size;
+}
+
+int64_t io_file_time_ms(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? -1 : (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+enum rc io_space(const char *path, struct io_space *space)
+{
+	struct statvfs fs;
+	double used;
+
+	if (calls->statvfs(path, &fs) < 0)
+		return rc_from_errno(errno);
+	used = (double)(fs.f_blocks - fs.f_bfree);
+	space->used_ratio = used + (double)fs.f_bavail > 0 ? used / (used + (double)fs.f_bavail) : 1;
+	space->total = (int64_t)(fs.f_blocks * fs.f_frsize);
+	space->available = (int64_t)(fs.f_bavail * fs.f_frsize);
+	return RC_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -26,6 +27,7 @@ struct io_calls { /* as the system calls: -1 and errno */
 	int (*unlink)(const char *path);
 	int (*mkdir)(const char *path, mode_t mode);
 	int (*fsync)(int fd); /* of folders */
+	int (*statvfs)(const char *path, struct statvfs *fs);
 };
 
 /* Replace the calls (tests, before the store is opened); NULL: the system's again. */
@@ -57,5 +59,12 @@ enum rc io_unlink(const char *path) MUST_USE; /* absent: RC_OK */
 enum rc io_sync_folder(const char *path) MUST_USE;
 enum rc io_make_folders(const char *path) MUST_USE; /* with parents; 0755 */
 int64_t io_file_size(int fd);                       /* -1: errno */
+int64_t io_file_time_ms(const char *path);          /* last change, ms since 1970; -1: not there */
+
+struct io_space {
+	double used_ratio; /* used of what an ordinary user can use, as Apache UtilAll.getDiskPartitionSpaceUsedPercent */
+	int64_t total, available; /* bytes */
+};
+enum rc io_space(const char *path, struct io_space *space) MUST_USE;
 
 #endif

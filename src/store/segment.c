@@ -43,20 +43,44 @@ enum rc segment_open(struct segment *seg) { return seg->fd >= 0 ? RC_OK : io_ope
 
 void segment_hold(struct segment *seg) { seg->holders++; }
 
-void segment_drop(struct segment *seg)
+static void segment_free(struct segment *seg)
 {
-	if (--seg->holders > 0)
-		return;
-	io_close(seg->fd);
-	if (seg->is_deleted && io_unlink(seg->path) != RC_OK)
-		log_warn("store", "cannot remove '%s'", seg->path);
 	free(seg->path);
 	free(seg);
 }
 
-void segment_delete(struct segment *seg)
+static void remove_run(struct job *job)
+{
+	struct segment *seg = CONTAINER_OF(job, struct segment, job);
+	enum rc rc = io_unlink(seg->path);
+
+	io_close(seg->fd); /* the blocks are freed here */
+	if (rc != RC_OK)
+		log_error("store", "remove '%s': %s", seg->path, rc_text(rc));
+}
+
+static void remove_done(struct job *job) { segment_free(CONTAINER_OF(job, struct segment, job)); }
+
+void segment_drop(struct segment *seg)
+{
+	if (--seg->holders > 0)
+		return;
+	seg->job = (struct job){.run = remove_run, .done = remove_done};
+	if (seg->is_deleted && seg->ex) {
+		executor_submit(seg->ex, LANE_FILES, &seg->job);
+		return;
+	}
+	if (seg->is_deleted)
+		remove_run(&seg->job);
+	else
+		io_close(seg->fd);
+	segment_free(seg);
+}
+
+void segment_delete(struct segment *seg, struct executor *ex)
 {
 	seg->is_deleted = true;
+	seg->ex = ex;
 	segment_drop(seg);
 }
 

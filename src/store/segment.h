@@ -2,8 +2,9 @@
  *
  *   commitlog/00000000001073741824: bytes [base, base + bytes) of the log, allocated whole, full size from its first moment
  *
- * Reference-counted: the log holds one, each reader that leaves the core one. The file of a deleted segment is unlinked at once
- * when nobody holds it, otherwise with the last segment_drop (Apache keeps it as long; an open descriptor stays readable anyway).
+ * Reference-counted: the log holds one, each reader that leaves the core one. The file of a deleted segment goes with the last
+ * segment_drop, on LANE_FILES (to free a gigabyte's blocks takes a while). No reader can hang on to one, so that Apache's
+ * destroyMapedFileIntervalForcibly has nothing to force here.
  * Thread: hold and drop on the core; read, write, sync: any, while held. Memory: segment_create .. last drop. */
 #ifndef STORE_SEGMENT_H
 #define STORE_SEGMENT_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/job.h"
 #include "base/rc.h"
 
 struct segment {
@@ -25,6 +27,8 @@ struct segment {
 	bool folder_is_dirty; /* its name is not yet known to be on the device */
 	bool is_allocated;    /* its blocks were asked for */
 	uint64_t last_use;
+	struct executor *ex; /* of a deleted one */
+	struct job job;
 };
 
 /* An existing file; it is opened at first use. Takes a copy of path. */
@@ -34,7 +38,8 @@ enum rc segment_create(const char *folder, int64_t base, int64_t bytes, bool all
 enum rc segment_open(struct segment *seg); /* make sure that fd is there; core */
 void segment_hold(struct segment *seg);
 void segment_drop(struct segment *seg);
-void segment_delete(struct segment *seg); /* takes the log's reference; core */
+/* Takes the log's reference. ex NULL: the file goes inside the last drop (start-up). Core. */
+void segment_delete(struct segment *seg, struct executor *ex);
 
 /* n bytes at log offset `at`, all inside. RC_OK; RC_PENDING (nowait, and not in the page cache); RC_IO. */
 enum rc segment_read(const struct segment *seg, int64_t at, void *dest, size_t n, bool nowait);

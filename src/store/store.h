@@ -183,6 +183,9 @@ void store_query_keys(struct store *s, struct store_query *q);
 void store_delete_topic(struct store *s, struct slice topic);
 void store_each_queue(struct store *s, void (*visit)(void *ctx, struct store_queue *q), void *ctx);
 
+/* Delete what is older than fileReservedTime now, whatever the hour (DELETE_EXPIRED_COMMITLOG, 329). */
+void store_delete_expired(struct store *s);
+
 /* ---- figures, for GET_BROKER_RUNTIME_INFO and metrics ---- */
 struct store_figures {
 	int64_t min_offset, staged, written, flushed; /* of the log */
