@@ -23,6 +23,7 @@ const struct io_calls io_system = {
 	.mkdir = mkdir,
 	.fsync = fsync,
 	.statvfs = statvfs,
+	.syncfs = syncfs,
 };
 
 static const struct io_calls *calls = &io_system;
@@ -169,6 +170,19 @@ enum rc io_sync_folder(const char *path)
 	if (rc != RC_OK)
 		return rc;
 	if (calls->fsync(fd) < 0)
+		rc = rc_from_errno(errno);
+	io_close(fd);
+	return rc;
+}
+
+enum rc io_sync_all(const char *path)
+{
+	int fd;
+	enum rc rc = io_open(path, O_RDONLY | O_DIRECTORY, &fd);
+
+	if (rc != RC_OK)
+		return rc;
+	if (calls->syncfs(fd) < 0)
 		rc = rc_from_errno(errno);
 	io_close(fd);
 	return rc;

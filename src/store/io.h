@@ -28,6 +28,7 @@ struct io_calls { /* as the system calls: -1 and errno */
 	int (*mkdir)(const char *path, mode_t mode);
 	int (*fsync)(int fd); /* of folders */
 	int (*statvfs)(const char *path, struct statvfs *fs);
+	int (*syncfs)(int fd);
 };
 
 /* Replace the calls (tests, before the store is opened); NULL: the system's again. */
@@ -57,6 +58,7 @@ enum rc io_set_size(int fd, int64_t bytes) MUST_USE; /* sparse: takes no time */
 enum rc io_rename(const char *from, const char *to) MUST_USE;
 enum rc io_unlink(const char *path) MUST_USE; /* absent: RC_OK */
 enum rc io_sync_folder(const char *path) MUST_USE;
+enum rc io_sync_all(const char *path) MUST_USE; /* everything of the file system that the folder is on */
 enum rc io_make_folders(const char *path) MUST_USE; /* with parents; 0755 */
 int64_t io_file_size(int fd);                       /* -1: errno */
 int64_t io_file_time_ms(const char *path);          /* last change, ms since 1970; -1: not there */

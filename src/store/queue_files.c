@@ -284,25 +284,22 @@ enum rc queue_file_write(const struct queue_place *p, struct fd_cache *fds, bool
 	return RC_OK;
 }
 
-static enum rc sync_folders(const struct queue_place *p)
+enum rc queue_file_sync_topic(const struct queue_place *p)
 {
 	char path[PATH_MAX];
-	enum rc rc = queue_file_path(p, -1, path) ? io_sync_folder(path) : RC_INVALID;
 
-	if (rc == RC_OK)
-		rc = mem_format(path, sizeof(path), "%s/%s", p->folder, p->topic) ? io_sync_folder(path) : RC_INVALID;
-	return rc == RC_OK ? io_sync_folder(p->folder) : rc;
+	return mem_format(path, sizeof(path), "%s/%s", p->folder, p->topic) ? io_sync_folder(path) : RC_INVALID;
 }
 
-/* The folders are synced when a file begins in the range: only then a name may be new. */
-enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64_t from, int64_t to)
+/* A name can only be new when a file begins in the range. */
+enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64_t from, int64_t to, bool *is_new)
 {
-	bool is_new = from % p->file_entries == 0 || from / p->file_entries != (to - 1) / p->file_entries;
+	char path[PATH_MAX];
 
+	*is_new = from % p->file_entries == 0 || from / p->file_entries != (to - 1) / p->file_entries;
 	for (int64_t begin = from - from % p->file_entries; begin < to; begin += p->file_entries) {
-		char path[PATH_MAX];
-		int fd;
 		enum rc rc;
+		int fd;
 
 		if (!queue_file_path(p, begin, path))
 			return RC_INVALID;
@@ -314,7 +311,9 @@ enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64
 		if (rc != RC_OK)
 			return rc;
 	}
-	return is_new ? sync_folders(p) : RC_OK;
+	if (!*is_new)
+		return RC_OK;
+	return queue_file_path(p, -1, path) ? io_sync_folder(path) : RC_INVALID;
 }
 
 /* ---- cutting ---- */

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/io.h"
 #include "store/queue_internal.h"
 
 #define PARTS_MAX 1024 /* queues in one job */
@@ -31,6 +32,8 @@ struct flush_job {
 	struct flush_part parts[PARTS_MAX];
 	int part_count, entry_count;
 	uint8_t *entries;
+	bool sync_all;
+	enum rc rc; /* of sync_all */
 };
 
 static void next_job(struct queue_table *t);
@@ -51,18 +54,39 @@ void queue_mark_unsynced(struct store_queue *q, int64_t from)
 
 /* ---- jobs ---- */
 
+/* The folder of a topic is synced once for its queues, which stand side by side more often than not, and the folder above once a job. */
+static void sync_parts(struct flush_job *j)
+{
+	const struct queue_place *last = NULL;
+
+	for (int i = 0; i < j->part_count; i++) {
+		struct flush_part *p = &j->parts[i];
+		bool is_new = false;
+
+		p->rc = queue_file_sync(&p->place, j->table->lane_fds, p->from, p->to, &is_new);
+		if (p->rc == RC_OK && is_new && (last == NULL || last->topic != p->place.topic))
+			p->rc = queue_file_sync_topic(&p->place);
+		if (p->rc == RC_OK && is_new && last == NULL)
+			p->rc = io_sync_folder(j->table->folder);
+		if (p->rc == RC_OK && is_new)
+			last = &p->place;
+	}
+}
+
 static void run_flush(struct job *job)
 {
 	struct flush_job *j = CONTAINER_OF(job, struct flush_job, job);
 
-	for (int i = 0; i < j->part_count; i++) {
-		struct flush_part *p = &j->parts[i];
+	if (j->sync_all)
+		j->rc = io_sync_all(j->table->folder);
+	else if (j->part_count && j->parts[0].entries == NULL)
+		sync_parts(j);
+	else
+		for (int i = 0; i < j->part_count; i++) {
+			struct flush_part *p = &j->parts[i];
 
-		if (p->entries)
 			p->rc = queue_file_write(&p->place, j->table->lane_fds, p->begins, p->from, p->entries, (int)(p->to - p->from));
-		else
-			p->rc = queue_file_sync(&p->place, j->table->lane_fds, p->from, p->to);
-	}
+		}
 }
 
 static void part_written(struct flush_part *p)
@@ -111,6 +135,23 @@ static void part_done(struct queue_table *t, struct flush_part *p)
 	queue_job_ended(p->queue);
 }
 
+/* Nothing was written meanwhile: that would have been another round. */
+static void all_synced(struct queue_table *t, enum rc rc)
+{
+	struct list *node;
+
+	if (rc != RC_OK) {
+		t->flush.rc = rc;
+		log_error("store", "sync the file system of '%s': %s", t->folder, rc_text(rc));
+		return;
+	}
+	while ((node = list_pop(&t->flush.round)) != NULL) {
+		struct store_queue *q = CONTAINER_OF(node, struct store_queue, sync_link);
+
+		q->synced = q->filed;
+	}
+}
+
 static void flush_done(struct job *job)
 {
 	struct flush_job *j = CONTAINER_OF(job, struct flush_job, job);
@@ -118,6 +159,8 @@ static void flush_done(struct job *job)
 
 	for (int i = 0; i < j->part_count; i++)
 		part_done(t, &j->parts[i]);
+	if (j->sync_all)
+		all_synced(t, j->rc);
 	free(j->entries);
 	free(j);
 	queue_tails_trim(t);
@@ -166,9 +209,21 @@ static void fill_write(struct flush_job *j)
 	}
 }
 
+static bool is_longer(const struct list *l, int n)
+{
+	LIST_FOR_EACH(it, l)
+		if (n-- == 0)
+			return true;
+	return false;
+}
+
 static void fill_sync(struct flush_job *j)
 {
 	struct list *round = &j->table->flush.round;
+
+	j->sync_all = is_longer(round, QUEUE_SYNC_ALL);
+	if (j->sync_all)
+		return;
 
 	while (!list_is_empty(round) && j->part_count < QUEUE_SYNC_SLICE) {
 		struct store_queue *q = CONTAINER_OF(round->next, struct store_queue, sync_link);
@@ -233,6 +288,7 @@ static void next_job(struct queue_table *t)
 	j->table = t;
 	j->part_count = j->entry_count = 0;
 	j->entries = NULL;
+	j->sync_all = false;
 	if (f->state == FLUSH_WRITING) {
 		fill_write(j);
 		if (j->part_count == 0 && f->is_sync) {
@@ -242,7 +298,7 @@ static void next_job(struct queue_table *t)
 	}
 	if (f->state == FLUSH_SYNCING)
 		fill_sync(j);
-	if (j->part_count == 0 && (f->on_done == NULL || f->had_job)) {
+	if (j->part_count == 0 && !j->sync_all && (f->on_done == NULL || f->had_job)) {
 		free(j);
 		end_round(t);
 		return;
@@ -314,20 +370,32 @@ enum rc queue_table_write_all(struct queue_table *t)
 	return rc;
 }
 
+static enum rc sync_now(struct queue_table *t)
+{
+	struct flush_job *j = mem_zalloc(sizeof(*j));
+	enum rc rc = RC_OK;
+
+	j->table = t;
+	list_splice(&t->flush.round, &t->unsynced);
+	do {
+		j->part_count = 0;
+		fill_sync(j);
+		run_flush(&j->job);
+		for (int i = 0; i < j->part_count; i++)
+			part_done(t, &j->parts[i]);
+		if (j->sync_all)
+			all_synced(t, j->rc);
+		rc = t->flush.rc;
+	} while (rc == RC_OK && !list_is_empty(&t->flush.round));
+	list_splice(&t->unsynced, &t->flush.round);
+	free(j);
+	return rc;
+}
+
 enum rc queue_table_flush_now(struct queue_table *t)
 {
 	enum rc rc = queue_table_write_all(t);
-	struct list *node;
 
-	while (rc == RC_OK && (node = list_pop(&t->unsynced)) != NULL) {
-		struct store_queue *q = CONTAINER_OF(node, struct store_queue, sync_link);
-		struct queue_place p = queue_place_of(q);
-
-		rc = queue_file_sync(&p, t->lane_fds, q->synced, q->filed);
-		if (rc == RC_OK)
-			q->synced = q->filed;
-		else
-			queue_mark_unsynced(q, q->synced);
-	}
-	return rc;
+	t->flush.rc = RC_OK;
+	return rc == RC_OK ? sync_now(t) : rc;
 }

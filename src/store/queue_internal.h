@@ -107,7 +107,9 @@ enum rc queue_file_list(const struct queue_place *p, int64_t **begins, size_t *c
 /* Write `count` encoded entries from queue offset `from` on; makes folders and files; `begins`: the first file is new, and filled up
  * to `from`. */
 enum rc queue_file_write(const struct queue_place *p, struct fd_cache *fds, bool begins, int64_t from, const uint8_t *entries, int count);
-enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64_t from, int64_t to);
+/* fdatasync of the files that hold [from, to); *is_new: a file may be new, and with it the names of its folders. */
+enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64_t from, int64_t to, bool *is_new);
+enum rc queue_file_sync_topic(const struct queue_place *p); /* the names of the topic's queues */
 /* One entry, read with the given descriptors; RC_NOT_FOUND when its file is not there or too short. */
 enum rc queue_file_entry(const struct queue_place *p, struct fd_cache *fds, int64_t i, struct queue_entry *e);
 /* First entry in [from, to) whose message begins at log_min or later; `to` when there is none. */

@@ -20,6 +20,7 @@
 #define QUEUE_FDS_MAX 256              /* descriptors of queue files, for readers */
 #define QUEUE_LANE_FDS_MAX 64          /* the same for the jobs that write */
 #define QUEUE_SYNC_SLICE 64            /* files that one job syncs */
+#define QUEUE_SYNC_ALL 256             /* queues from which on the file system is synced as a whole */
 #define QUEUE_RETENTION_SLICE 512      /* queues that one job looks at */
 #define QUEUE_TOPIC_MAX 255            /* bytes of a folder name */
 

@@ -279,7 +279,7 @@ START_TEST(rubbish_in_the_files_is_survived)
 
 		ck_assert_int_eq(consume_queue_entry(q, i, &e), RC_OK);
 	}
-	ck_assert_int_eq(queue_table_flush_now(t), RC_OK);
+	ck_assert_int_eq(queue_table_write_all(t), RC_OK);
 	queue_table_close(t);
 }
 END_TEST
@@ -422,6 +422,26 @@ START_TEST(entries_are_the_same_wherever_they_stand)
 	ck_assert_int_eq(t->unfiled, 0);
 	for (int i = 0; i < 3; i++)
 		ck_assert(q[i]->filed == put[i] && q[i]->synced == put[i] && q[i]->jobs == 0);
+	queue_table_close(t);
+}
+END_TEST
+
+START_TEST(many_queues_are_synced_together)
+{
+	struct queue_table *t = open_table(0, -1);
+	struct store_queue *q = NULL;
+
+	flushes = 0;
+	for (int i = 0; i < QUEUE_SYNC_ALL + 50; i++) {
+		q = queue_table_get(t, SLICE_LIT("T"), i, true);
+		ck_assert_int_eq(consume_queue_put(q, 0, i * 10, 10, i), RC_OK);
+	}
+	queue_table_flush(t, true, on_flushed);
+	rig_run_all(r);
+	ck_assert_int_eq(flushes, 1);
+	ck_assert_int_eq(flush_rc, RC_OK);
+	ck_assert_int_eq(q->synced, 1);
+	ck_assert(list_is_empty(&t->unsynced));
 	queue_table_close(t);
 }
 END_TEST
@@ -575,7 +595,7 @@ START_TEST(files_that_point_below_the_log_go)
 	put_many(loaded, 350);
 	put_many(queue_table_get(t, SLICE_LIT("not"), 0, true), 350);
 	put_many(queue_table_get(t, SLICE_LIT("short"), 0, true), 3);
-	ck_assert_int_eq(queue_table_flush_now(t), RC_OK);
+	ck_assert_int_eq(queue_table_write_all(t), RC_OK);
 	queue_table_close(t);
 	t = open_table(0, 5000);
 	loaded = queue_table_get(t, SLICE_LIT("loaded"), 0, false);
@@ -679,6 +699,7 @@ Suite *suite_queue(void)
 	tcase_add_loop_test(tc, a_queue_that_begins_late_is_filled_up, 0, (int)COUNT_OF(begins));
 	tcase_add_test(tc, put_says_what_is_there_and_what_is_missing);
 	tcase_add_loop_test(tc, entries_are_the_same_wherever_they_stand, 0, 4);
+	tcase_add_test(tc, many_queues_are_synced_together);
 	tcase_add_test(tc, a_flush_without_work_is_answered_too);
 	tcase_add_loop_test(tc, what_cannot_be_written_stays_readable_and_is_tried_again, 0, 2);
 	tcase_add_loop_test(tc, names_must_be_folders, 0, (int)COUNT_OF(names));
