@@ -301,6 +301,19 @@ static void fail_answers(struct sim_node *client, const struct link *link)
 	}
 }
 
+/* The caller's core hears of it as remoting/client.c tells it: when the connection's calls have ended. */
+static void tell_lost(const struct link *link)
+{
+	const struct sim_node *from = link->ends[0].node;
+
+	LIST_FOR_EACH (it, &from->sim->outbounds) {
+		struct outbound_of *of = CONTAINER_OF(it, struct outbound_of, of_sim);
+
+		if (!from->is_stopping && of->outbound.on_lost && strcmp(of->name, from->name) == 0)
+			of->outbound.on_lost(of->outbound.on_lost_ctx, link->address);
+	}
+}
+
 static void close_link(struct link *link)
 {
 	list_remove(&link->of_sim);
@@ -321,6 +334,7 @@ static void close_link(struct link *link)
 		buf_free(&end->out);
 		buf_free(&end->in);
 	}
+	tell_lost(link);
 	free(link->address);
 	free(link);
 }
