@@ -3,6 +3,7 @@
 #include "store/dispatch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "store/consume_queue.h"
@@ -91,6 +92,18 @@ int64_t dispatch_tags_code(const struct store *s, const struct message *m, const
 	return words->tags.len ? slice_java_hash(words->tags) : 0;
 }
 
+/* 5.5.0 writes a key for the tags too, topic#T#tags (seen in its files; 4.9.7 does not). */
+static void put_tags(struct store *s, const struct message *m, struct slice tags)
+{
+	static char key[2 + MESSAGE_PROPERTIES_MAX]; /* core only */
+
+	if (tags.len == 0 || tags.len > MESSAGE_PROPERTIES_MAX)
+		return;
+	memcpy(key, "T#", 2);
+	memcpy(key + 2, tags.at, tags.len);
+	index_put(s->index, m->topic, (struct slice){key, tags.len + 2}, m->physical_offset, m->store_timestamp);
+}
+
 void dispatch_keys(struct store *s, const struct message *m, const struct dispatch_words *words)
 {
 	struct slice rest = words->keys, key;
@@ -102,6 +115,7 @@ void dispatch_keys(struct store *s, const struct message *m, const struct dispat
 	while (slice_split(&rest, ' ', &key))
 		if (key.len)
 			index_put(s->index, m->topic, key, m->physical_offset, m->store_timestamp);
+	put_tags(s, m, words->tags);
 }
 
 bool dispatch_has_entry(const struct message *m)

@@ -45,7 +45,7 @@ void dispatch_pick(struct slice properties, struct dispatch_words *words);
 
 /* tagsCode of a consume queue entry: hash of TAGS; the delivery time in SCHEDULE_TOPIC_XXXX. */
 int64_t dispatch_tags_code(const struct store *s, const struct message *m, const struct dispatch_words *words);
-/* Index keys of one stored message: UNIQ_KEY, then each word of KEYS; a rollback has none (Apache IndexService.buildIndex). */
+/* Index keys of one stored message: UNIQ_KEY, each word of KEYS, TAGS; a rollback has none (Apache IndexService.buildIndex). */
 void dispatch_keys(struct store *s, const struct message *m, const struct dispatch_words *words);
 /* Whether Apache gives a stored message an entry in its topic's queue. */
 bool dispatch_has_entry(const struct message *m);

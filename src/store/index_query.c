@@ -116,6 +116,20 @@ static void nothing_done(struct job *job)
 	q->on_done(q, RC_OK);
 }
 
+/* 5.5.0 indexes tags as topic#T#tag (seen in its files); other keys as topic#key. */
+static uint32_t query_hash(const struct store_query *q)
+{
+	char *key;
+	uint32_t hash;
+
+	if (q->type != 'T')
+		return index_hash(q->topic, q->key);
+	key = mem_printf("T#%.*s", SLICE_ARG(q->key));
+	hash = index_hash(q->topic, slice_of(key));
+	free(key);
+	return hash;
+}
+
 void store_query_keys(struct store *s, struct store_query *q)
 {
 	struct message_index *x = s->index;
@@ -134,7 +148,7 @@ void store_query_keys(struct store *s, struct store_query *q)
 	l->job = (struct job){.run = run_look_up, .done = look_up_done};
 	l->index = x;
 	l->query = q;
-	l->hash = index_hash(q->topic, q->key);
+	l->hash = query_hash(q);
 	l->begin_ms = q->begin_ms;
 	l->end_ms = q->end_ms;
 	l->max = q->max < INDEX_QUERY_MAX ? q->max : INDEX_QUERY_MAX;
