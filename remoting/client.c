@@ -23,9 +23,8 @@ struct remote {
 	struct addrinfo *resolved;   /* of getaddrinfo, or NULL */
 	const struct addrinfo *next; /* to try */
 	struct sockaddr_storage numeric;
-	uv_getaddrinfo_t resolve;
-	bool is_resolving;
-	struct timer wait; /* backoff, then the time-out of a connect */
+	struct resolution *resolution; /* under way, or NULL */
+	struct timer wait;             /* backoff, then the time-out of a connect */
 	bool is_backing_off;
 	uint64_t backoff_ms, next_try_ms;
 };
@@ -36,11 +35,18 @@ struct client {
 	struct client_options options;
 	struct list remotes;
 	struct list failed; /* calls that could not even start */
-	size_t remote_count, resolving;
+	size_t remote_count;
 	struct timer idle; /* completes client_close when nothing was open */
 	bool is_closing, is_closed;
 	void (*on_closed)(void *ctx);
 	void *ctx;
+};
+
+/* A name look-up on libuv's worker threads. It cannot be stopped once it has begun and may take a resolver's minutes, so it has its own
+ * memory: whoever does not want it any more lets go of it, and its end frees it. */
+struct resolution {
+	uv_getaddrinfo_t req;
+	struct remote *remote; /* NULL: nobody waits for it */
 };
 
 struct out_call { /* one call, on its way through peer_call */
@@ -68,8 +74,18 @@ void client_options_default(struct client_options *o)
 
 /* ---- remotes ---- */
 
+static void resolution_let_go(struct remote *r)
+{
+	if (r->resolution == NULL)
+		return;
+	r->resolution->remote = NULL;
+	uv_cancel((uv_req_t *)&r->resolution->req); /* helps only when it has not begun */
+	r->resolution = NULL;
+}
+
 static void remote_free(struct remote *r)
 {
+	resolution_let_go(r);
 	timer_stop(&r->client->set.loop->timers, &r->wait);
 	list_remove(&r->link);
 	r->client->remote_count--;
@@ -105,7 +121,7 @@ static bool evict_one(struct client *c)
 	LIST_FOR_EACH_SAFE (it, &c->remotes) {
 		struct remote *r = CONTAINER_OF(it, struct remote, link);
 
-		if (r->conn == NULL && !r->is_resolving) {
+		if (r->conn == NULL) {
 			remote_free(r);
 			return true;
 		}
@@ -141,7 +157,6 @@ static enum rc remote_open(struct client *c, const char *address, struct remote 
 		r->host = slice_dup(host);
 		r->port = slice_dup(port);
 		r->wait.on_timer = on_wait_over;
-		r->resolve.data = r;
 		list_append(&c->remotes, &r->link);
 		c->remote_count++;
 	}
@@ -230,18 +245,20 @@ static void connect_next(struct remote *r)
 	connect_to(r, ai->ai_addr);
 }
 
-static void check_closed(struct client *c);
-
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 {
-	struct remote *r = req->data;
+	struct resolution *resolution = req->data;
+	struct remote *r = resolution->remote;
 
-	loop_enter(r->client->set.loop);
-	r->is_resolving = false;
-	r->client->resolving--;
-	if (r->client->is_closing || r->conn == NULL) {
+	free(resolution);
+	if (r == NULL) {
 		uv_freeaddrinfo(res);
-		check_closed(r->client);
+		return;
+	}
+	loop_enter(r->client->set.loop);
+	r->resolution = NULL;
+	if (r->conn == NULL) {
+		uv_freeaddrinfo(res);
 		return;
 	}
 	if (status < 0) {
@@ -268,15 +285,17 @@ static void begin_attempt(struct remote *r)
 		connect_to(r, (const struct sockaddr *)&r->numeric);
 		return;
 	}
-	if (r->is_resolving)
+	if (r->resolution != NULL)
 		return; /* of a connection that was given up meanwhile; its result serves this one */
-	status = uv_getaddrinfo(&r->client->set.loop->uv, &r->resolve, on_resolved, r->host, r->port, &hints);
+	r->resolution = mem_zalloc(sizeof(*r->resolution));
+	r->resolution->remote = r;
+	r->resolution->req.data = r->resolution;
+	status = uv_getaddrinfo(&r->client->set.loop->uv, &r->resolution->req, on_resolved, r->host, r->port, &hints);
 	if (status < 0) {
+		free(r->resolution);
+		r->resolution = NULL;
 		attempt_failed(r, uv_strerror(status));
-		return;
 	}
-	r->is_resolving = true;
-	r->client->resolving++;
 }
 
 static void on_wait_over(struct timer *t)
@@ -380,7 +399,7 @@ static void client_call(struct outbound *o, const char *address, int32_t code, c
 
 static void check_closed(struct client *c)
 {
-	if (!c->is_closing || c->is_closed || c->set.count > 0 || c->resolving > 0 || timer_is_running(&c->idle))
+	if (!c->is_closing || c->is_closed || c->set.count > 0 || timer_is_running(&c->idle))
 		return;
 	c->is_closed = true;
 	c->on_closed(c->ctx);
@@ -430,8 +449,7 @@ void client_close(struct client *c, void (*on_closed)(void *ctx), void *ctx)
 		struct remote *r = CONTAINER_OF(it, struct remote, link);
 
 		timer_stop(&c->set.loop->timers, &r->wait);
-		if (r->is_resolving)
-			uv_cancel((uv_req_t *)&r->resolve); /* one that has begun ends by itself */
+		resolution_let_go(r);
 		if (r->conn != NULL)
 			conn_shut(r->conn);
 		r->conn = NULL;

@@ -15,14 +15,14 @@
 #include "base/loop.h"
 #include "remoting/peer.h"
 
-#define CONN_IDLE_MS 120000                         /* Apache: serverChannelMaxIdleTimeSeconds */
-#define CONN_STALL_MS 30000                         /* a peer that takes nothing of our output for so long is dropped */
-#define CONN_OUT_HIGH_BYTES (4u * 1024 * 1024)      /* more output than this: its socket is not read any more */
-#define CONN_OUT_LOW_BYTES (1u * 1024 * 1024)       /* less than this: it is read again */
-#define CONN_OUT_MAX_BYTES (256ull * 1024 * 1024)   /* more than this: it is dropped */
-#define CONN_SWEEP_MS 1000                          /* how often idle and stalled peers are looked for */
-#define CONN_COPY_MAX_BYTES 16384                   /* a longer partial frame is read straight into its own buffer */
-#define CONN_KEEP_OUT_BYTES 16384                   /* an output buffer up to this size is kept between turns of a busy peer */
+#define CONN_IDLE_MS 120000                       /* Apache: serverChannelMaxIdleTimeSeconds */
+#define CONN_STALL_MS 30000                       /* a peer that takes nothing of our output for so long is dropped */
+#define CONN_OUT_HIGH_BYTES (4u * 1024 * 1024)    /* more output than this: its socket is not read any more */
+#define CONN_OUT_LOW_BYTES (1u * 1024 * 1024)     /* less than this: it is read again */
+#define CONN_OUT_MAX_BYTES (256ull * 1024 * 1024) /* more than this: it is dropped */
+#define CONN_SWEEP_MS 1000                        /* how often idle and stalled peers are looked for */
+#define CONN_COPY_MAX_BYTES 16384                 /* a longer partial frame is read straight into its own buffer */
+#define CONN_KEEP_OUT_BYTES 16384                 /* an output buffer up to this size is kept between turns of a busy peer */
 
 struct conn_limits {
 	uint64_t idle_ms;  /* without a byte in either direction; 0 = for ever */

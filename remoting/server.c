@@ -143,7 +143,8 @@ static int bind_address(struct listener *l, const char *address, int port)
 {
 	struct sockaddr_storage sa;
 
-	if (uv_ip4_addr(address, port, (struct sockaddr_in *)&sa) != 0 && uv_ip6_addr(address, port, (struct sockaddr_in6 *)&sa) != 0)
+	if (uv_ip4_addr(address, port, (struct sockaddr_in *)&sa) != 0 &&
+	    uv_ip6_addr(address, port, (struct sockaddr_in6 *)&sa) != 0)
 		return UV_EINVAL;
 	return uv_tcp_bind(&l->tcp, (const struct sockaddr *)&sa, 0); /* sets SO_REUSEADDR */
 }
@@ -155,7 +156,8 @@ static int bound_port(const struct listener *l)
 
 	if (uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&sa, &len) != 0)
 		return 0;
-	return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&sa)->sin6_port) : ntohs(((struct sockaddr_in *)&sa)->sin_port);
+	return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&sa)->sin6_port)
+					: ntohs(((struct sockaddr_in *)&sa)->sin_port);
 }
 
 static char *listen_error(const char *address, int port, const char *key, int status)
@@ -163,9 +165,10 @@ static char *listen_error(const char *address, int port, const char *key, int st
 	const char *remedy = "check the address and the port";
 
 	if (status == UV_EADDRINUSE)
-		return mem_printf("cannot listen on '%s:%d': address already in use; stop the program that has it (ss -ltnp shows "
-				  "it) or set the key '%s'",
-				  address, port, key);
+		return mem_printf(
+			"cannot listen on '%s:%d': address already in use; stop the program that has it (ss -ltnp shows "
+			"it) or set the key '%s'",
+			address, port, key);
 	if (status == UV_EACCES)
 		remedy = "take a port over 1023 or run with the right to open it";
 	else if (status == UV_EADDRNOTAVAIL)

@@ -14,7 +14,7 @@
 
 struct server_options {
 	const struct dispatch *dispatch;
-	void *core;                              /* requests' core */
+	void *core;                               /* requests' core */
 	void (*on_peer_close)(struct peer *peer); /* peer->on_close of every new peer, or NULL: the core sets its own */
 	struct conn_limits limits;
 	size_t max_connections;

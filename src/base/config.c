@@ -403,7 +403,8 @@ static enum rc update_pair(void *ctx, unsigned line, struct slice key, struct sl
 		return RC_PERMISSION;
 	}
 	if (rc == RC_OK && !(row->flags & CONFIG_MUTABLE)) {
-		*u->error = mem_printf("key '%s' takes effect at start only: change the configuration file and restart", row->key);
+		*u->error =
+			mem_printf("key '%s' takes effect at start only: change the configuration file and restart", row->key);
 		return RC_READ_ONLY;
 	}
 	if (rc == RC_OK && u->config != NULL)
@@ -493,7 +494,7 @@ struct pair_lines { /* first lines of the pairs that are replaced */
 	struct {
 		unsigned line;
 		struct change *change; /* NULL: the pair stays */
-	} *pairs;
+	} * pairs;
 	size_t count, cap;
 };
 

@@ -80,7 +80,14 @@ void loop_end_turn(struct loop *l)
 		arm(l);
 }
 
-static void on_prepare(uv_prepare_t *p) { loop_end_turn(p->data); }
+static void on_prepare(uv_prepare_t *p)
+{
+	struct loop *l = p->data;
+
+	loop_end_turn(l);
+	if (l->until != NULL && *l->until)
+		uv_stop(&l->uv); /* what is waited for came with a timer, before the poll: it must not block now */
+}
 
 static void must(int status, const char *what)
 {
@@ -103,12 +110,25 @@ void loop_init(struct loop *l)
 	l->timer.data = l->prepare.data = l;
 }
 
+static void count_handle(uv_handle_t *h, void *count)
+{
+	(void)h;
+	(*(size_t *)count)++;
+}
+
+/* Waits for handles, not for requests: a name look-up may take minutes. With one under way the loop's memory is left to the process. */
 void loop_fini(struct loop *l)
 {
+	size_t handles = 1;
+
 	uv_close((uv_handle_t *)&l->timer, NULL);
 	uv_close((uv_handle_t *)&l->prepare, NULL);
-	uv_run(&l->uv, UV_RUN_DEFAULT);
-	must(uv_loop_close(&l->uv), "closing the event loop");
+	while (handles > 0) {
+		uv_run(&l->uv, UV_RUN_NOWAIT);
+		handles = 0;
+		uv_walk(&l->uv, count_handle, &handles);
+	}
+	uv_loop_close(&l->uv); /* UV_EBUSY: see above */
 	timers_free(&l->timers);
 	free(l->scratch);
 }
@@ -143,10 +163,12 @@ bool loop_until(struct loop *l, const bool *done, uint64_t in_ms)
 	uv_update_time(&l->uv);
 	l->timers.now_ms = uv_now(&l->uv);
 	timer_start(&l->timers, &deadline, in_ms);
+	l->until = done;
 	while (!*done && timer_is_running(&deadline)) {
 		arm(l);
 		uv_run(&l->uv, UV_RUN_ONCE);
 	}
+	l->until = NULL;
 	timer_stop(&l->timers, &deadline);
 	return *done;
 }

@@ -38,6 +38,7 @@ struct loop {
 	uint64_t armed_for_ms; /* deadline that `timer` waits for; UINT64_MAX = none */
 	struct list hooks[LOOP_PHASE_COUNT];
 	uint8_t *scratch;
+	const bool *until; /* of loop_until */
 };
 
 enum rc rc_from_uv(int status); /* libuv's negative errno values; 0 and more are RC_OK; UV_EOF is RC_CLOSED */

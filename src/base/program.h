@@ -6,7 +6,7 @@
 #include "base/config.h"
 #include "base/loop.h"
 
-#define PROGRAM_TAKES_NAMESRV 1u   /* -n is needed here (other programs take it and ignore it, as Apache's do) */
+#define PROGRAM_TAKES_NAMESRV 1u /* -n is needed here (other programs take it and ignore it, as Apache's do) */
 #define PROGRAM_TAKES_STANDALONE 2u
 
 struct program_options {

@@ -137,7 +137,8 @@ struct uv_executor *uv_executor_new(struct loop *loop)
 
 	ex->base.submit = submit;
 	ex->loop = loop;
-	if (uv_async_init(&loop->uv, &ex->async, on_async) != 0 || uv_mutex_init(&ex->lock) != 0 || uv_cond_init(&ex->all_done) != 0)
+	if (uv_async_init(&loop->uv, &ex->async, on_async) != 0 || uv_mutex_init(&ex->lock) != 0 ||
+	    uv_cond_init(&ex->all_done) != 0)
 		fatal(__FILE__, __LINE__, "cannot set up worker threads");
 	uv_unref((uv_handle_t *)&ex->async);
 	ex->async.data = ex;

@@ -9,9 +9,14 @@
 #define HONOURED(kind, member, key, default_text, min, max, choices, flags)                                                      \
 	{#key, CONFIG_##kind, offsetof(struct broker_config, member), default_text, min, max, choices, flags},
 #define KNOWN(kind, key, default_text, flags)                                                                                    \
-	{#key,         CONFIG_##kind, offsetof(struct broker_config, kept) + BROKER_KEPT_##key * sizeof(char *),                 \
-	 default_text, INT64_MIN,     INT64_MAX,                                                                                 \
-	 NULL,         (flags) | CONFIG_KEPT},
+	{#key,                                                                                                                   \
+	 CONFIG_##kind,                                                                                                          \
+	 offsetof(struct broker_config, kept) + BROKER_KEPT_##key * sizeof(char *),                                              \
+	 default_text,                                                                                                           \
+	 INT64_MIN,                                                                                                              \
+	 INT64_MAX,                                                                                                              \
+	 NULL,                                                                                                                   \
+	 (flags) | CONFIG_KEPT},
 
 static const struct config_row rows[] = {
 #include "broker/broker_config_keys.def"
@@ -112,8 +117,9 @@ static enum rc parse_delay_levels(const char *text, struct store_config *out, ch
 		if (part.len == 0)
 			continue;
 		if (out->delay_levels == DELAY_LEVELS_MAX || !parse_delay(part, &out->delay_ms[out->delay_levels])) {
-			*error = mem_printf("key 'messageDelayLevel': value '%s': expected at most %d delays such as 10s, 5m, 2h, 1d",
-					    text, DELAY_LEVELS_MAX);
+			*error = mem_printf(
+				"key 'messageDelayLevel': value '%s': expected at most %d delays such as 10s, 5m, 2h, 1d", text,
+				DELAY_LEVELS_MAX);
 			return RC_INVALID;
 		}
 		out->delay_levels++;

@@ -10,9 +10,13 @@
 
 struct store_config;
 
-enum { BROKER_ROLE_ASYNC_MASTER, BROKER_ROLE_SYNC_MASTER, BROKER_ROLE_SLAVE }; /* broker_role, in the order of the row's choices */
-enum { FLUSH_DISK_SYNC, FLUSH_DISK_ASYNC };                                    /* flush_disk_type */
-enum { REQUEST_MODE_PULL, REQUEST_MODE_POP };                                  /* default_message_request_mode */
+enum {
+	BROKER_ROLE_ASYNC_MASTER,
+	BROKER_ROLE_SYNC_MASTER,
+	BROKER_ROLE_SLAVE
+};                                            /* broker_role, in the order of the row's choices */
+enum { FLUSH_DISK_SYNC, FLUSH_DISK_ASYNC };   /* flush_disk_type */
+enum { REQUEST_MODE_PULL, REQUEST_MODE_POP }; /* default_message_request_mode */
 
 #define CONFIG_MEMBER_STRING(member) char *member;
 #define CONFIG_MEMBER_INT(member) int32_t member;

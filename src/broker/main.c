@@ -112,9 +112,8 @@ static enum rc start_namesrv(struct shell *sh, const struct broker_config *c, co
 
 static enum rc start_broker(struct shell *sh, struct broker_config *config, char **error)
 {
-	struct broker_services services = {.timers = &sh->loop.timers,
-					   .executor = uv_executor_base(sh->executor),
-					   .wall_ms = sh->loop.wall_ms};
+	struct broker_services services = {
+		.timers = &sh->loop.timers, .executor = uv_executor_base(sh->executor), .wall_ms = sh->loop.wall_ms};
 	struct client_options options;
 	enum rc rc;
 
@@ -252,8 +251,7 @@ static bool settle_namesrv_addr(struct broker_config *c, const struct program_op
 		set_text(&c->namesrv_addr, mem_strdup(from_env));
 	if (c->namesrv_addr == NULL || program_is_address_list(c->namesrv_addr))
 		return true;
-	fprintf(stderr,
-		"The Name Server Address[%s] illegal, please set it as follows, \"127.0.0.1:9876;192.168.0.1:9876\"\n",
+	fprintf(stderr, "The Name Server Address[%s] illegal, please set it as follows, \"127.0.0.1:9876;192.168.0.1:9876\"\n",
 		c->namesrv_addr);
 	return false;
 }

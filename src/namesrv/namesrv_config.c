@@ -7,9 +7,14 @@
 #define HONOURED(kind, member, key, default_text, min, max, choices, flags)                                                      \
 	{#key, CONFIG_##kind, offsetof(struct namesrv_config, member), default_text, min, max, choices, flags},
 #define KNOWN(kind, key, default_text, flags)                                                                                    \
-	{#key,         CONFIG_##kind, offsetof(struct namesrv_config, kept) + NAMESRV_KEPT_##key * sizeof(char *),               \
-	 default_text, INT64_MIN,     INT64_MAX,                                                                                 \
-	 NULL,         (flags) | CONFIG_KEPT},
+	{#key,                                                                                                                   \
+	 CONFIG_##kind,                                                                                                          \
+	 offsetof(struct namesrv_config, kept) + NAMESRV_KEPT_##key * sizeof(char *),                                            \
+	 default_text,                                                                                                           \
+	 INT64_MIN,                                                                                                              \
+	 INT64_MAX,                                                                                                              \
+	 NULL,                                                                                                                   \
+	 (flags) | CONFIG_KEPT},
 
 static const struct config_row rows[] = {
 #include "namesrv/namesrv_config_keys.def"

@@ -44,8 +44,8 @@ static void fill_options(struct namesrv_shell *s, struct server_options *o)
 
 static void on_failed_stopped(void *ctx) { namesrv_shell_free(ctx); }
 
-enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config, struct namesrv_shell **out,
-			    char **error)
+enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config,
+			    struct namesrv_shell **out, char **error)
 {
 	struct namesrv_shell *s = mem_zalloc(sizeof(*s));
 	struct server_options options;

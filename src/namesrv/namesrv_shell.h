@@ -11,8 +11,8 @@ struct namesrv_shell;
 
 /* Takes ownership of config, also on failure. RC_OK and *out: it listens. Else *error, a malloc'ed line; the loop must then still run
  * until it has nothing to do (loop_fini does). */
-enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config, struct namesrv_shell **out,
-			    char **error);
+enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config,
+			    struct namesrv_shell **out, char **error);
 int namesrv_shell_port(const struct namesrv_shell *s);
 
 /* "The Name Server boot success. ..." on standard output and in the log, as Apache says it. */

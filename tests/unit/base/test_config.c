@@ -215,7 +215,9 @@ END_TEST
 
 START_TEST(merge_replaces_lines_and_keeps_the_rest)
 {
-	ck_assert_int_eq(config_merge_text(slice_of("# mine\na = 1\nb=x\\\n  y\n\nc=3\na=9"), slice_of("b=2\nd=p\\nq\na=5"), &text), RC_OK);
+	ck_assert_int_eq(
+		config_merge_text(slice_of("# mine\na = 1\nb=x\\\n  y\n\nc=3\na=9"), slice_of("b=2\nd=p\\nq\na=5"), &text),
+		RC_OK);
 	ck_assert_str_eq(terminated(&text), "# mine\na=5\nb=2\n\nc=3\nd=p\\nq\n");
 }
 END_TEST

@@ -1,0 +1,12 @@
+#include "tests/unit/run.h"
+
+Suite *suite_broker_config(void);
+Suite *suite_client(void);
+Suite *suite_server(void);
+
+int main(int argc, char **argv)
+{
+	static suite_fn *const suites[] = {suite_broker_config, suite_server, suite_client};
+
+	return run_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
+}
