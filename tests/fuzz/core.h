@@ -33,7 +33,7 @@ struct fuzz_core {
 /* Everything but the target's own members. */
 void fuzz_core_init(struct fuzz_core *f);
 
-/* One input, then 40 s pass and all connections close. */
+/* One input; then all connections close, whatever is still parked on them. */
 void fuzz_core_run(struct fuzz_core *f, struct slice script);
 
 #endif

@@ -78,6 +78,32 @@ START_TEST(one_command_in_many_spellings)
 }
 END_TEST
 
+START_TEST(remarks)
+{
+	ck_assert_int_eq(decode("{\"code\":1,\"remark\":\"two\\nlines \\u00e4\"}"), RC_OK);
+	ck_assert(slice_is(command_remark(&cmd, &arena), "two\nlines \xC3\xA4"));
+	ck_assert_int_eq(decode("{\"code\":1,\"remark\":\"bad \\q\"}"), RC_OK); /* it is only for people: shown as it came */
+	ck_assert(slice_is(command_remark(&cmd, &arena), "bad \\q"));
+	ck_assert_int_eq(decode("{\"code\":1,\"remark\":null}"), RC_OK);
+	ck_assert_uint_eq(command_remark(&cmd, &arena).len, 0);
+	ck_assert_int_eq(decode("{\"code\":1,\"remark\":{\"a\":\"b\"}}"), RC_OK);
+	ck_assert_uint_eq(command_remark(&cmd, &arena).len, 0);
+}
+END_TEST
+
+/* Names as long as ours are not ours. */
+START_TEST(unknown_members)
+{
+	ck_assert_int_eq(
+		decode("{\"abcd\":\"x\",\"abcdef\":[],\"abcdefg\":1.5,\"abcdefgh\":null,\"abcdefghi\":{},\"\":0,\"code\":7}"),
+		RC_OK);
+	ck_assert_int_eq(cmd.code, 7);
+	ck_assert_int_eq(cmd.opaque, 0);
+	ck_assert_int_eq(cmd.language, LANGUAGE_OTHER);
+	ck_assert_uint_eq(cmd.ext.len, 0);
+}
+END_TEST
+
 static const char *const malformed[] = {
 	"",
 	" ",
@@ -387,6 +413,8 @@ Suite *suite_header_json(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, one_command_in_many_spellings, 0, COUNT_OF(good));
+	tcase_add_test(tc, remarks);
+	tcase_add_test(tc, unknown_members);
 	tcase_add_loop_test(tc, what_is_no_header, 0, COUNT_OF(malformed));
 	tcase_add_test(tc, every_cut_is_malformed);
 	tcase_add_loop_test(tc, escapes_are_resolved, 0, COUNT_OF(escapes));
