@@ -324,9 +324,23 @@ func sendLarge(topic string) error {
 	if _, err := send(primitive.NewMessage(topic, []byte(large))); err != nil {
 		return err
 	}
-	_, err := received(topic, "*", large)
+	b := newInbox()
+	c, err := consume("large", "one", topic, "*", into(b, ""))
 	if err != nil {
-		return fmt.Errorf("the body did not arrive unchanged")
+		return err
+	}
+	defer c.Shutdown()
+	if err := until(func() bool { return b.count() > 0 }); err != nil {
+		return err
+	}
+	got := b.keys()[0]
+	for i := range got {
+		if i >= len(large) || got[i] != large[i] {
+			return fmt.Errorf("%d bytes came, different from byte %d on: %.40q", len(got), i, got[i:])
+		}
+	}
+	if len(got) != len(large) {
+		return fmt.Errorf("%d of %d bytes came", len(got), len(large))
 	}
 	return nil
 }
