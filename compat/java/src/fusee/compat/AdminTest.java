@@ -196,8 +196,10 @@ class AdminTest extends ClientTest {
     void brokerConfigurationIsChangedWhileItRuns() throws Exception {
         privateCluster();
         Properties change = new Properties();
-        change.setProperty("maxMessageSize", "1000");
+        change.setProperty("autoCreateTopicEnable", "false");
         admin().updateBrokerConfig(site.broker(), change);
-        assertEquals("1000", admin().getBrokerConfig(site.broker()).getProperty("maxMessageSize"));
+        assertEquals("false", admin().getBrokerConfig(site.broker()).getProperty("autoCreateTopicEnable"));
+        assertThrows(MQClientException.class, () -> producer().send(message(fresh("auto"), "m")));
+        assertEquals(0, producer().send(message(topic(1), "m")).getQueueOffset());
     }
 }

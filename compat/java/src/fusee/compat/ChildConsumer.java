@@ -74,7 +74,7 @@ final class ChildConsumer implements AutoCloseable {
     public static void main(String[] args) throws Exception {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(args[1]);
         consumer.setNamesrvAddr(args[0]);
-        consumer.setInstanceName("child");
+        consumer.setInstanceName("child-" + ProcessHandle.current().pid());
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.subscribe(args[2], "*");
         if (args[3].equals("orderly")) {

@@ -135,12 +135,4 @@ class Client5Test extends ClientTest {
         admin().createAndUpdateTopicConfig(site.broker(), config);
         assertEquals("NORMAL", admin().examineTopicConfig(site.broker(), topic).getAttributes().get("message.type"));
     }
-
-    @Test
-    void topicMadeByAClientWithAttributes() throws Exception {
-        String topic = fresh("made");
-        producer().createTopic("TBW102", topic, 2, Map.of("+message.type", "NORMAL"));
-        Wait.until("route", () -> hasRoute(topic));
-        assertEquals("NORMAL", admin().examineTopicConfig(site.broker(), topic).getAttributes().get("message.type"));
-    }
 }
