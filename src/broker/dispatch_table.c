@@ -46,15 +46,19 @@
 	R(QUERY_TOPIC_CONSUME_BY_WHO, &query_topic_consume_by_who_request_header_schema, 0, handle_topic_consumed_by)               \
 	R(QUERY_CONSUME_TIME_SPAN, &query_consume_time_span_request_header_schema, 0, handle_consume_time_span)                     \
 	R(GET_SYSTEM_TOPIC_LIST_FROM_BROKER, NULL, 0, handle_system_topics)                                                         \
+	R(CLEAN_EXPIRED_CONSUMEQUEUE, NULL, 0, handle_clean_queues)                                                                 \
 	R(GET_CONSUMER_RUNNING_INFO, &get_consumer_running_info_request_header_schema, 0, handle_consumer_running_info)             \
 	R(QUERY_CORRECTION_OFFSET, &query_correction_offset_header_schema, 0, handle_correction_offset)                             \
 	R(CONSUME_MESSAGE_DIRECTLY, &consume_message_directly_result_request_header_schema, 0, handle_consume_directly)             \
 	R(SEND_MESSAGE_V2, &send_message_request_header_v2_schema, 0, handle_send)                                                  \
 	R(CLONE_GROUP_OFFSET, &clone_group_offset_request_header_schema, 0, handle_clone_offset)                                    \
 	R(VIEW_BROKER_STATS_DATA, &view_broker_stats_data_request_header_schema, 0, handle_view_stats)                              \
+	R(CLEAN_UNUSED_TOPIC, NULL, 0, handle_clean_topics)                                                                         \
 	R(GET_BROKER_CONSUME_STATS, &get_consume_stats_in_broker_header_schema, 0, handle_all_consume_stats)                        \
 	R(SEND_BATCH_MESSAGE, &send_message_request_header_v2_schema, 0, handle_send_batch)                                         \
+	R(QUERY_CONSUME_QUEUE, &query_consume_queue_request_header_schema, 0, handle_query_queue)                                   \
 	R(GET_ALL_PRODUCER_INFO, NULL, 0, handle_all_producers)                                                                     \
+	R(DELETE_EXPIRED_COMMITLOG, NULL, 0, handle_delete_expired)                                                                 \
 	R(QUERY_TOPICS_BY_CONSUMER, &query_topics_by_consumer_request_header_schema, 0, handle_topics_of_group)                     \
 	R(QUERY_SUBSCRIPTION_BY_CONSUMER, &query_subscription_by_consumer_request_header_schema, 0, handle_query_subscription)      \
 	R(GET_TOPIC_CONFIG, &get_topic_config_request_header_schema, 0, handle_get_topic)                                           \

@@ -57,5 +57,9 @@ enum outcome handle_clone_offset(struct request *req);          /* reset_handler
 enum outcome handle_correction_offset(struct request *req);     /* reset_handlers.c: 308 */
 enum outcome handle_all_offsets(struct request *req);           /* reset_handlers.c: 43 */
 enum outcome handle_all_delay_offsets(struct request *req);     /* reset_handlers.c: 45 */
+enum outcome handle_clean_queues(struct request *req);          /* store_handlers.c: 306 */
+enum outcome handle_clean_topics(struct request *req);          /* store_handlers.c: 316 */
+enum outcome handle_query_queue(struct request *req);           /* store_handlers.c: 321 */
+enum outcome handle_delete_expired(struct request *req);        /* store_handlers.c: 329 */
 
 #endif

@@ -49,3 +49,16 @@ int64_t store_message_time(struct store *s, struct store_queue *q, int64_t queue
 		return -1;
 	return time_of(s, q, queue_offset);
 }
+
+enum rc store_queue_entry(struct store_queue *q, int64_t queue_offset, struct store_entry *out)
+{
+	struct queue_entry e;
+	enum rc rc;
+
+	if (q == NULL || queue_offset < store_queue_min(q) || queue_offset >= store_queue_max(q))
+		return RC_NOT_FOUND;
+	rc = consume_queue_entry(q, queue_offset, &e);
+	if (rc == RC_OK)
+		*out = (struct store_entry){.physical_offset = e.at, .tags_code = e.tags_code, .size = e.size};
+	return rc;
+}

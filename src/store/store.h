@@ -162,6 +162,13 @@ enum boundary { BOUNDARY_LOWER, BOUNDARY_UPPER };
 int64_t store_offset_by_time(struct store *s, struct store_queue *q, int64_t timestamp_ms, enum boundary b);
 int64_t store_message_time(struct store *s, struct store_queue *q,
 			   int64_t queue_offset); /* store time of that message, -1 when not there */
+/* What the queue has at an offset: where the message is in the log, how long it is, and the code of its tag. RC_OK; RC_NOT_FOUND outside of
+ * [min, max); RC_IO, RC_CORRUPT. Blocks for one page at most; for admins. */
+struct store_entry {
+	int64_t physical_offset, tags_code;
+	int32_t size;
+};
+enum rc store_queue_entry(struct store_queue *q, int64_t queue_offset, struct store_entry *out);
 int64_t store_earliest_time(struct store *s);     /* of the log, -1 when empty */
 
 /* Messages by key, from the index (Apache IndexService.queryOffset): physical offsets, newest first, at most max (<= 64). */
