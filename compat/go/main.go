@@ -24,6 +24,7 @@ const patience = 60 * time.Second
 
 var (
 	namesrv = flag.String("namesrv", "127.0.0.1:9876", "address of the name server")
+	except  = flag.String("except", "", "leave out tests whose name begins with one of these, separated by commas")
 	only    = flag.String("only", "", "run only tests whose name contains this")
 	run     = fmt.Sprintf("go%d", time.Now().UnixNano()%1e9) // topics and groups of one run are its own
 )
@@ -54,7 +55,7 @@ func main() {
 	rlog.SetLogLevel("fatal")
 	passed, failed := 0, 0
 	for i, t := range tests {
-		if !strings.Contains(t.name, *only) {
+		if !strings.Contains(t.name, *only) || leftOut(t.name) {
 			continue
 		}
 		if err := t.test(fmt.Sprintf("%s-topic-%d", run, i)); err != nil {
@@ -69,6 +70,15 @@ func main() {
 	if failed > 0 || passed == 0 {
 		os.Exit(1)
 	}
+}
+
+func leftOut(name string) bool {
+	for _, start := range strings.Split(*except, ",") {
+		if start != "" && strings.HasPrefix(name, start) {
+			return true
+		}
+	}
+	return false
 }
 
 // newProducer is started; the caller shuts it down.

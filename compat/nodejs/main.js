@@ -8,7 +8,7 @@ const net = require('net');
 const { Producer, Consumer, Message } = require('ali-ons');
 
 const PATIENCE = 60000;
-const options = { '--namesrv': '127.0.0.1:9876', '--only': '' };
+const options = { '--namesrv': '127.0.0.1:9876', '--only': '', '--except': '' };
 for (let i = 2; i + 1 < process.argv.length; i += 2) {
   if (!(process.argv[i] in options)) {
     console.error(`unknown option ${process.argv[i]}: --namesrv HOST:PORT [--only PATTERN]`);
@@ -264,7 +264,8 @@ async function main() {
   let number = 0;
   for (const [ name, test ] of Object.entries(tests)) {
     number++;
-    if (!name.includes(options['--only'])) continue;
+    const leftOut = options['--except'].split(',').some(start => start && name.startsWith(start));
+    if (leftOut || !name.includes(options['--only'])) continue;
     try {
       await makeTopic(`${run}-topic-${number}`);
       await test(`${run}-topic-${number}`);
