@@ -118,25 +118,27 @@ static void pass_time(struct fuzz_core *f)
 	}
 }
 
-static void check_answers(struct peer *peer)
+/* Returns the code of the last answer, -1 when there was none. */
+static int32_t check_answers(struct peer *peer)
 {
 	struct slice out = buf_slice(&peer->out);
 	struct command cmd;
 	const char *why;
+	int32_t code = -1;
 	size_t bytes;
 
 	while (out.len != 0) {
 		ASSERT(frame_size(out, &bytes) == RC_OK && bytes <= out.len);
 		ASSERT(command_decode(slice_sub(out, 0, bytes), &cmd, &why) == RC_OK);
 		out = slice_sub(out, bytes, out.len);
+		code = cmd.code;
 	}
 	buf_clear(&peer->out);
+	return code;
 }
 
-static void receive(struct fuzz_core *f, struct peer *peer, struct slice part)
+static int32_t receive(struct fuzz_core *f, struct peer *peer, struct slice header, struct slice body)
 {
-	size_t header_bytes = slice_find(part, BODY_MARK);
-	struct slice header = slice_sub(part, 0, header_bytes), body = slice_sub(part, header_bytes + 1, part.len);
 	struct buf frame = {0};
 	const char *why;
 
@@ -147,7 +149,35 @@ static void receive(struct fuzz_core *f, struct peer *peer, struct slice part)
 	(void)peer_receive(peer, buf_slice(&frame), &why);
 	buf_free(&frame);
 	end_turn(f);
-	check_answers(peer);
+	return check_answers(peer);
+}
+
+static struct peer *connect_peer(struct fuzz_core *f, unsigned port)
+{
+	struct peer *peer = peer_new(&f->timers, f->dispatch, f->core);
+
+	peer->on_close = f->on_close;
+	snprintf(peer->address, sizeof(peer->address), "127.0.0.1:%u", port);
+	snprintf(peer->local_address, sizeof(peer->local_address), "127.0.0.1:10911");
+	return peer;
+}
+
+static void disconnect_peer(struct peer *peer)
+{
+	(void)check_answers(peer);
+	peer_close(peer);
+}
+
+int32_t fuzz_core_send(struct fuzz_core *f, struct slice header, struct slice body)
+{
+	struct peer *peer = connect_peer(f, 40000);
+	int32_t code;
+
+	f->set_time(f->core, f->wall_ms);
+	code = receive(f, peer, header, body);
+	disconnect_peer(peer);
+	end_turn(f);
+	return code;
 }
 
 void fuzz_core_run(struct fuzz_core *f, struct slice script)
@@ -155,24 +185,22 @@ void fuzz_core_run(struct fuzz_core *f, struct slice script)
 	struct peer *peers[PEERS];
 	struct slice part;
 
-	for (size_t i = 0; i < PEERS; i++) {
-		peers[i] = peer_new(&f->timers, f->dispatch, f->core);
-		peers[i]->on_close = f->on_close;
-		snprintf(peers[i]->address, sizeof(peers[i]->address), "127.0.0.1:%zu", 40000 + i);
-		snprintf(peers[i]->local_address, sizeof(peers[i]->local_address), "127.0.0.1:10911");
-	}
+	for (unsigned i = 0; i < PEERS; i++)
+		peers[i] = connect_peer(f, 40000 + i);
 	f->set_time(f->core, f->wall_ms);
 	for (size_t i = 0; slice_split(&script, FRAME_MARK, &part); i++) {
+		size_t header_bytes;
+
 		if (part.len != 0 && part.at[part.len - 1] == TIME_MARK) {
 			pass_time(f);
 			part.len--;
 		}
+		header_bytes = slice_find(part, BODY_MARK);
 		if (part.len != 0)
-			receive(f, peers[i % PEERS], part);
+			(void)receive(f, peers[i % PEERS], slice_sub(part, 0, header_bytes),
+				      slice_sub(part, header_bytes + 1, part.len));
 	}
-	for (size_t i = 0; i < PEERS; i++) {
-		check_answers(peers[i]);
-		peer_close(peers[i]);
-	}
+	for (size_t i = 0; i < PEERS; i++)
+		disconnect_peer(peers[i]);
 	end_turn(f);
 }

@@ -36,4 +36,7 @@ void fuzz_core_init(struct fuzz_core *f);
 /* One input; then all connections close, whatever is still parked on them. */
 void fuzz_core_run(struct fuzz_core *f, struct slice script);
 
+/* One frame on a connection of its own. Returns the code of its answer, -1 when there was none in this turn. */
+int32_t fuzz_core_send(struct fuzz_core *f, struct slice header, struct slice body);
+
 #endif
