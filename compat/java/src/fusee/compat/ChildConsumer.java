@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -18,6 +19,9 @@ import org.apache.rocketmq.common.message.MessageExt;
 
 /** A push consumer in a JVM of its own, to be killed, with the client's default intervals. It prints "got BODY" for each message, and how many queues it holds. */
 final class ChildConsumer implements AutoCloseable {
+    /** A JVM starts in one second, on a busy machine in half a minute. */
+    private static final Duration START = Duration.ofSeconds(90);
+
     private final Process process;
     private final List<String> bodies = new ArrayList<>();
     private volatile int queues;
@@ -58,7 +62,7 @@ final class ChildConsumer implements AutoCloseable {
     }
 
     void await(int count) {
-        Wait.until(() -> count + " messages in the child, so far " + bodies().size(), Wait.LONG, () -> bodies().size() >= count);
+        Wait.until(() -> count + " messages in the child, so far " + bodies().size(), START, () -> bodies().size() >= count);
     }
 
     /** SIGKILL: no goodbye, only a closed socket. */
