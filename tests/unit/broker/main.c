@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 
+Suite *suite_admin(void);
 Suite *suite_clients(void);
 Suite *suite_locks(void);
 Suite *suite_offsets(void);
@@ -10,7 +11,7 @@ Suite *suite_topics(void);
 
 int main(int argc, char **argv)
 {
-	static suite_fn *const suites[] = {suite_clients, suite_locks, suite_offsets, suite_state, suite_topics};
+	static suite_fn *const suites[] = {suite_admin, suite_clients, suite_locks, suite_offsets, suite_state, suite_topics};
 
 	log_level = LOG_ERROR;
 	return run_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));

@@ -1,0 +1,475 @@
+/* What admins ask: figures, configuration, relays to clients; and the frames of real tools and clients. */
+#include "tests/unit/broker/fixture.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json_read.h"
+#include "base/mem.h"
+#include "base/small_file.h"
+#include "broker/broker_config.h"
+#include "broker/broker_stats.h"
+#include "broker/group_table.h"
+#include "broker/offset_table.h"
+#include "broker/topic_table.h"
+
+Suite *suite_admin(void);
+
+/* ---- configuration ---- */
+
+static struct sim_answer *update(const char *text) { return ask(client, UPDATE_BROKER_CONFIG, NULL, NULL, text); }
+
+START_TEST(configuration_is_shown_and_changed)
+{
+	struct sim_answer *a = ask(client, GET_BROKER_CONFIG, NULL, NULL, "");
+
+	expect_in(a, "autoCreateTopicEnable=true\n");
+	expect_in(a, "brokerName=b\n");
+	ck_assert_ptr_nonnull(strstr(sim_ext(a, "version"), "{\"counter\":0,\"stateVersion\":0,\"timestamp\":"));
+	expect_answer(update("autoCreateTopicEnable=false\ntraceOn=false\n"), SUCCESS, NULL);
+	ck_assert(!b->config->auto_create_topic_enable);
+	ck_assert_ptr_nonnull(memmem(b->broker_properties.data, b->broker_properties.len, "TRACE_ON\1false\2", 15));
+	a = ask(client, GET_BROKER_CONFIG, NULL, NULL, "");
+	expect_in(a, "autoCreateTopicEnable=false\n");
+	ck_assert_ptr_nonnull(strstr(sim_ext(a, "version"), "{\"counter\":1,"));
+}
+END_TEST
+
+static const struct {
+	const char *text, *named;
+} bad_updates[] = {
+	{"noSuchKey=1\n", "noSuchKey"},
+	{"autoCreateTopicEnable=perhaps\n", "autoCreateTopicEnable"},
+	{"autoCreateTopicEnable=false\nnoSuchKey=1\n", "noSuchKey"},
+	{"listenPort=1\n", "listenPort"},
+};
+
+START_TEST(a_bad_change_is_refused_whole_and_named)
+{
+	struct sim_answer *a = update(bad_updates[_i].text);
+
+	ck_assert_int_eq(sim_code(a), INVALID_PARAMETER);
+	ck_assert_msg(strstr(sim_remark(a), bad_updates[_i].named) != NULL, "%s", sim_remark(a));
+	ck_assert(b->config->auto_create_topic_enable);
+}
+END_TEST
+
+START_TEST(black_listed_keys_need_another_way)
+{
+	expect_answer(update("configBlackList=a\n"), NO_PERMISSION, "Can not update config in black list.");
+}
+END_TEST
+
+START_TEST(a_change_is_written_behind_the_file)
+{
+	char *path = mem_printf("%s/broker.conf", sim_folder(sim)), *settings = mem_printf("brokerConfigPath=%s\n", path);
+	struct buf text = {0};
+
+	ck_assert_int_eq(small_file_replace(path, SLICE_LIT("# ours\ntraceOn=true\nbrokerName=b\n"), false), RC_OK);
+	restart_with(settings);
+	expect_answer(update("traceOn=false\nautoCreateTopicEnable=false\n"), SUCCESS, NULL);
+	sim_run(sim);
+	ck_assert_int_eq(small_file_read(path, &text), RC_OK);
+	buf_put_u8(&text, 0);
+	ck_assert_str_eq((char *)text.data, "# ours\ntraceOn=false\nbrokerName=b\nautoCreateTopicEnable=false\n");
+	buf_free(&text);
+	free(settings);
+	free(path);
+}
+END_TEST
+
+START_TEST(a_change_of_perm_makes_a_new_version)
+{
+	int64_t counter = topic_table_version(b->topics)->counter;
+
+	expect_answer(update("brokerPermission=4\n"), SUCCESS, NULL);
+	ck_assert_int_eq(topic_table_version(b->topics)->counter, counter + 1);
+}
+END_TEST
+
+/* ---- figures ---- */
+
+static cJSON *parsed(struct slice text)
+{
+	cJSON *tree = NULL;
+
+	ck_assert_int_eq(json_parse(text, &tree), RC_OK);
+	return tree;
+}
+
+static struct slice golden(struct buf *buf, const char *name)
+{
+	char *path = mem_printf("%s/%s", GOLDEN_FOLDER, name);
+
+	ck_assert_msg(small_file_read(path, buf) == RC_OK, "%s", path);
+	free(path);
+	return buf_slice(buf);
+}
+
+/* Every key that 5.5.0 sent (but for the one per path), and those that 4.9.8's tools want; all texts. */
+START_TEST(runtime_info_has_apaches_keys)
+{
+	static const char *const more[] = {"getTransferedTps", "brokerVersion", "scheduleMessageOffset_18"};
+	struct sim_answer *a = ask(client, GET_BROKER_RUNTIME_INFO, NULL, NULL, "");
+	struct buf frame = {0};
+	struct command cmd;
+	const char *why;
+	cJSON *ours, *theirs;
+
+	ck_assert_int_eq(sim_code(a), SUCCESS);
+	ours = parsed(a->cmd.body);
+	ck_assert_int_eq(command_decode(golden(&frame, "4.9.8-tools-28-get_broker_runtime_info-response-0.bin"), &cmd, &why),
+			 RC_OK);
+	theirs = parsed(cmd.body);
+	JSON_EACH (item, json_get_object(theirs, "table")) {
+		const cJSON *mine = json_get(json_get_object(ours, "table"), item->string);
+
+		if (strncmp(item->string, "commitLogDiskRatio_", 19) == 0)
+			continue;
+		ck_assert_msg(mine != NULL, "%s is missing", item->string);
+		ck_assert_msg(cJSON_IsString(mine), "%s is no text", item->string);
+	}
+	for (size_t i = 0; i < COUNT_OF(more); i++)
+		ck_assert_msg(cJSON_IsString(json_get(json_get_object(ours, "table"), more[i])), "%s", more[i]);
+	json_free(ours);
+	json_free(theirs);
+	buf_free(&frame);
+}
+END_TEST
+
+static struct sim_answer *view(const char *name, const char *key)
+{
+	struct view_broker_stats_data_request_header h = {.present = HEADER_ALL(view_broker_stats_data_request_header),
+							  .stats_name = slice_of(name),
+							  .stats_key = slice_of(key)};
+
+	return ask(client, VIEW_BROKER_STATS_DATA, &view_broker_stats_data_request_header_schema, &h, "");
+}
+
+START_TEST(statistics_of_a_topic)
+{
+	expect_answer(view("TOPIC_PUT_NUMS", "T"), SYSTEM_ERROR, "The stats <TOPIC_PUT_NUMS> <T> not exist");
+	expect_answer(make_topic("T", 1, ""), SUCCESS, NULL);
+	for (int i = 0; i < 10; i++)
+		put_message("T", 0, "A", "12345");
+	sim_elapse(sim, 10000);
+	expect_in(view("TOPIC_PUT_NUMS", "T"), "\"statsMinute\":{\"avgpt\":1.0,\"sum\":10,\"tps\":1.0}");
+	expect_in(view("BROKER_PUT_NUMS", "DefaultCluster"), "\"sum\":10");
+	ck_assert_uint_eq(stats_totals(b->stats)->put_messages, 10);
+	sim_elapse(sim, 120000);
+	expect_in(view("TOPIC_PUT_NUMS", "T"), "\"statsMinute\":{\"avgpt\":0.0,\"sum\":0,\"tps\":0.0}");
+	expect_in(view("TOPIC_PUT_NUMS", "T"), "\"statsHour\":{\"avgpt\":1.0,\"sum\":10,");
+	expect_in(view("TOPIC_PUT_NUMS", "T"), "\"statsDay\":{\"avgpt\":1.0,\"sum\":10,");
+	sim_elapse(sim, 4200000); /* six samples of ten minutes, and the one under way */
+	expect_in(view("TOPIC_PUT_NUMS", "T"), "\"statsHour\":{\"avgpt\":0.0,\"sum\":0,");
+	ck_assert(topic_delete(b, SLICE_LIT("T")));
+	expect_answer(view("TOPIC_PUT_NUMS", "T"), SYSTEM_ERROR, NULL);
+}
+END_TEST
+
+START_TEST(rates_of_the_broker)
+{
+	expect_answer(make_topic("T", 1, ""), SUCCESS, NULL);
+	sim_elapse(sim, 60000);
+	for (int i = 0; i < 60; i++)
+		put_message("T", 0, "A", "x");
+	sim_elapse(sim, 1000);
+	ck_assert_double_eq_tol(stats_rate(b->stats, RATE_PUT, 10), 6.0, 0.7);
+	ck_assert_double_eq_tol(stats_rate(b->stats, RATE_PUT, 60), 1.0, 0.1);
+	sim_elapse(sim, 120000);
+	ck_assert_double_eq_tol(stats_rate(b->stats, RATE_PUT, 10), 0.0, 0.001);
+	ck_assert_double_gt(stats_rate(b->stats, RATE_PUT, 600), 0.1);
+}
+END_TEST
+
+START_TEST(midnight)
+{
+	expect_answer(make_topic("T", 1, ""), SUCCESS, NULL);
+	put_message("T", 0, "A", "x");
+	sim_elapse(sim, 24 * 3600 * 1000);
+	put_message("T", 0, "A", "x");
+	ck_assert_uint_eq(stats_totals(b->stats)->put_today_morning, 1);
+	ck_assert_uint_eq(stats_totals(b->stats)->put_yesterday_morning, 0);
+	sim_elapse(sim, 24 * 3600 * 1000);
+	ck_assert_uint_eq(stats_totals(b->stats)->put_today_morning, 2);
+	ck_assert_uint_eq(stats_totals(b->stats)->put_yesterday_morning, 1);
+}
+END_TEST
+
+static struct sim_answer *consume_stats(const char *group, const char *topic)
+{
+	struct get_consume_stats_request_header h = {.present = HEADER_BIT(get_consume_stats_request_header, consumer_group) |
+								HEADER_BIT(get_consume_stats_request_header, topic),
+						     .consumer_group = slice_of(group),
+						     .topic = slice_of(topic)};
+
+	return ask(client, GET_CONSUME_STATS, &get_consume_stats_request_header_schema, &h, "");
+}
+
+START_TEST(consume_and_topic_stats)
+{
+	struct get_topic_stats_info_request_header h = {.present = HEADER_ALL(get_topic_stats_info_request_header),
+							.topic = SLICE_LIT("T")};
+	struct query_topic_consume_by_who_request_header who = {.present = HEADER_ALL(query_topic_consume_by_who_request_header),
+								.topic = SLICE_LIT("T")};
+	const struct schema *schema = &get_topic_stats_info_request_header_schema;
+
+	expect_answer(ask(client, GET_TOPIC_STATS_INFO, schema, &h, ""), TOPIC_NOT_EXIST, "topic[T] not exist");
+	expect_answer(make_topic("T", 2, ""), SUCCESS, NULL);
+	put_message("T", 1, "A", "x");
+	put_message("T", 1, "A", "y");
+	expect_in(ask(client, GET_TOPIC_STATS_INFO, schema, &h, ""),
+		  "{\"offsetTable\":{{\"brokerName\":\"b\",\"queueId\":0,\"topic\":\"T\"}:{\"lastUpdateTimestamp\":0,"
+		  "\"maxOffset\":0,\"minOffset\":0},"
+		  "{\"brokerName\":\"b\",\"queueId\":1,\"topic\":\"T\"}:{\"lastUpdateTimestamp\":");
+	expect_in(consume_stats("Nobody", ""), "{\"consumeTps\":0.0,\"offsetTable\":{}}");
+	offset_put(b->offsets, SLICE_LIT("G"), SLICE_LIT("T"), 1, 1);
+	expect_in(consume_stats("G", ""),
+		  "{\"brokerName\":\"b\",\"queueId\":1,\"topic\":\"T\"}:{\"brokerOffset\":2,\"consumerOffset\":1,");
+	expect_in(ask(client, QUERY_TOPIC_CONSUME_BY_WHO, &query_topic_consume_by_who_request_header_schema, &who, ""),
+		  "{\"groupList\":[\"G\"]}");
+	heartbeat(client, "c1", "G", "U:*:1"); /* live, and not on T any more */
+	expect_in(consume_stats("G", "T"), "\"offsetTable\":{}}");
+	group_find_or_create(b, SLICE_LIT("G"));
+	expect_in(ask(client, GET_BROKER_CONSUME_STATS, NULL, NULL, ""),
+		  "\"brokerAddr\":\"127.0.0.1:10911\",\"consumeStatsList\":[{");
+}
+END_TEST
+
+/* ---- relays ---- */
+
+static struct sim_answer *ask_running_info(struct sim_node *admin, const char *client_id)
+{
+	struct get_consumer_running_info_request_header h = {.present = HEADER_ALL(get_consumer_running_info_request_header),
+							     .consumer_group = SLICE_LIT("G"),
+							     .client_id = slice_of(client_id),
+							     .jstack_enable = true};
+
+	return ask(admin, GET_CONSUMER_RUNNING_INFO, &get_consumer_running_info_request_header_schema, &h, "");
+}
+
+/* The client answers what came to it. */
+static void answer_with(const struct command *call, const char *body)
+{
+	struct command answer = {.code = SUCCESS,
+				 .opaque = call->opaque,
+				 .flag = FLAG_RESPONSE | FLAG_ONEWAY,
+				 .version = FUSEE_VERSION,
+				 .body = slice_of(body)};
+	struct buf frame = {0};
+
+	command_encode(&frame, &answer, NULL, NULL, NULL, 0, 0);
+	sim_send_frame(client, BROKER, buf_slice(&frame));
+	buf_free(&frame);
+}
+
+static const struct command *received(int32_t code)
+{
+	const struct command *cmd;
+
+	while ((cmd = sim_received(client)) != NULL && cmd->code != code)
+		;
+	ck_assert_msg(cmd != NULL, "no %d came", code);
+	return cmd;
+}
+
+START_TEST(running_info_is_relayed)
+{
+	struct sim_node *admin = sim_client(sim, "admin");
+	struct sim_answer *a;
+
+	expect_answer(ask_running_info(admin, "c1"), SYSTEM_ERROR, "The Consumer <G> <c1> not online");
+	heartbeat(client, "c1", "G", "T:*:1");
+	a = ask_running_info(admin, "c1");
+	ck_assert(!a->is_done);
+	answer_with(received(GET_CONSUMER_RUNNING_INFO), "{\"mqTable\":{{\"queueId\":1}:{}}}");
+	expect_answer(a, SUCCESS, NULL);
+	ck_assert_str_eq(sim_body(a), "{\"mqTable\":{{\"queueId\":1}:{}}}");
+}
+END_TEST
+
+START_TEST(a_silent_client_is_waited_for_ten_seconds)
+{
+	struct sim_node *admin = sim_client(sim, "admin");
+	struct sim_answer *a;
+
+	heartbeat(client, "c1", "G", "T:*:1");
+	a = ask_running_info(admin, "c1");
+	sim_elapse(sim, 9999);
+	ck_assert(!a->is_done);
+	sim_elapse(sim, 1);
+	ck_assert_int_eq(sim_code(a), CONSUME_MSG_TIMEOUT);
+}
+END_TEST
+
+START_TEST(relays_survive_who_goes_away)
+{
+	struct sim_node *admin = sim_client(sim, "admin");
+	struct sim_answer *a;
+
+	heartbeat(client, "c1", "G", "T:*:1");
+	a = ask_running_info(admin, "c1");
+	sim_close(sim, "admin", "b"); /* the admin first, the answer comes to nobody */
+	sim_run(sim);
+	answer_with(received(GET_CONSUMER_RUNNING_INFO), "{}");
+	ck_assert_int_eq(a->rc, RC_CLOSED);
+	a = ask_running_info(admin, "c1");
+	sim_close(sim, "client", "b"); /* then the client */
+	sim_run(sim);
+	ck_assert_int_eq(sim_code(a), SYSTEM_ERROR);
+	heartbeat(client, "c1", "G", "T:*:1");
+	ask_running_info(admin, "c1"); /* and the broker stops meanwhile */
+}
+END_TEST
+
+START_TEST(consume_directly)
+{
+	struct sim_node *admin = sim_client(sim, "admin");
+	char id[57];
+	struct consume_message_directly_result_request_header h = {
+		.present = HEADER_BIT(consume_message_directly_result_request_header, consumer_group) |
+			   HEADER_BIT(consume_message_directly_result_request_header, client_id) |
+			   HEADER_BIT(consume_message_directly_result_request_header, msg_id),
+		.consumer_group = SLICE_LIT("G"),
+		.client_id = SLICE_LIT("c1"),
+		.msg_id = SLICE_LIT("nonsense")};
+	const struct schema *schema = &consume_message_directly_result_request_header_schema;
+	const struct command *call;
+	struct message m;
+	struct sim_answer *a;
+
+	expect_answer(make_topic("T", 1, ""), SUCCESS, NULL);
+	put_message("T", 0, "A", "direct");
+	heartbeat(client, "c1", "G", "T:*:1");
+	ck_assert_int_eq(sim_code(ask(admin, CONSUME_MESSAGE_DIRECTLY, schema, &h, "")), SYSTEM_ERROR);
+	message_id_encode(&b->store_host, 0, id);
+	h.msg_id = slice_of(id);
+	a = ask(admin, CONSUME_MESSAGE_DIRECTLY, schema, &h, "");
+	call = received(CONSUME_MESSAGE_DIRECTLY);
+	ck_assert_int_eq(message_decode(call->body, true, &m), RC_OK);
+	ck_assert(slice_is(m.body, "direct"));
+	answer_with(call, "{\"consumeResult\":\"CR_SUCCESS\"}");
+	expect_in(a, "CR_SUCCESS");
+	message_id_encode(&b->store_host, 999999, id);
+	ck_assert_int_eq(sim_code(ask(admin, CONSUME_MESSAGE_DIRECTLY, schema, &h, "")), SYSTEM_ERROR);
+}
+END_TEST
+
+START_TEST(consumer_status_is_gathered)
+{
+	struct get_consumer_status_request_header h = {.present = HEADER_BIT(get_consumer_status_request_header, topic) |
+								  HEADER_BIT(get_consumer_status_request_header, group),
+						       .topic = SLICE_LIT("T"),
+						       .group = SLICE_LIT("G")};
+	const struct schema *schema = &get_consumer_status_request_header_schema;
+	struct sim_answer *a;
+
+	expect_answer(ask(client, INVOKE_BROKER_TO_GET_CONSUMER_STATUS, schema, &h, ""), SYSTEM_ERROR,
+		      "No Any Consumer online in the consumer group: [G]");
+	heartbeat(client, "c1", "G", "T:*:1");
+	heartbeat(sim_client(sim, "silent"), "c2", "G", "T:*:1");
+	a = ask(sim_client(sim, "admin"), INVOKE_BROKER_TO_GET_CONSUMER_STATUS, schema, &h, "");
+	answer_with(received(GET_CONSUMER_STATUS_FROM_CLIENT),
+		    "{\"consumerTable\":{},\"messageQueueTable\":{{\"brokerName\":\"b\",\"queueId\":0,\"topic\":\"T\"}:7}}");
+	ck_assert(!a->is_done); /* the other one is waited for */
+	sim_elapse(sim, 5000);
+	expect_in(
+		a,
+		"{\"consumerTable\":{\"c1\":{{\"brokerName\":\"b\",\"queueId\":0,\"topic\":\"T\"}:7}},\"messageQueueTable\":{}}");
+}
+END_TEST
+
+/* ---- frames of the real ones ---- */
+
+static bool has_route(int32_t code)
+{
+	for (size_t i = 0; i < broker_dispatch.count; i++)
+		if (broker_dispatch.routes[i].code == code)
+			return true;
+	return false;
+}
+
+static void check_golden_request(const char *name, struct slice frame, size_t *tried)
+{
+	struct sim_node *from;
+	struct sim_answer *a;
+	struct command cmd;
+	const char *why;
+
+	ck_assert_int_eq(command_decode(frame, &cmd, &why), RC_OK);
+	if ((cmd.flag & (FLAG_RESPONSE | FLAG_ONEWAY)) || !has_route(cmd.code) || strstr(name, "-notify-") != NULL)
+		return;
+	from = sim_client(sim, name);
+	a = sim_send_frame(from, BROKER, frame);
+	(*tried)++;
+	if (!a->is_done) /* a held pull, a relay */
+		return;
+	ck_assert_msg(sim_code(a) != REQUEST_CODE_NOT_SUPPORTED, "%s", name);
+	ck_assert_msg(strstr(sim_remark(a), "field") == NULL, "%s: %s", name, sim_remark(a));
+	sim_close(sim, name, "b");
+}
+
+/* Each request that a real client or tool sent to a broker is understood: no header field is missing or of a wrong kind. */
+START_TEST(real_requests_are_understood)
+{
+	DIR *folder = opendir(GOLDEN_FOLDER);
+	struct dirent *entry;
+	size_t tried = 0;
+
+	ck_assert_ptr_nonnull(folder);
+	while ((entry = readdir(folder)) != NULL) {
+		struct buf frame = {0};
+
+		if (strstr(entry->d_name, "-request") == NULL || strstr(entry->d_name, ".bin") == NULL)
+			continue;
+		check_golden_request(entry->d_name, golden(&frame, entry->d_name), &tried);
+		buf_free(&frame);
+	}
+	closedir(folder);
+	ck_assert_uint_gt(tried, 100);
+}
+END_TEST
+
+static const char *const heartbeats[] = {
+	"4.9.8-client-34-heart_beat-request.bin",   "4.9.8-client-binary-34-heart_beat-request.bin",
+	"5.5.0-client-34-heart_beat-request-2.bin", "5.5.0-client-binary-v1-34-heart_beat-request-2.bin",
+	"ali-ons-3.12-34-heart_beat-request.bin",   "go-2.1.2-34-heart_beat-request.bin"};
+
+START_TEST(real_heartbeats_are_taken)
+{
+	struct buf frame = {0};
+
+	expect_answer(sim_send_frame(client, BROKER, golden(&frame, heartbeats[_i])), SUCCESS, NULL);
+	buf_free(&frame);
+}
+END_TEST
+
+Suite *suite_admin(void)
+{
+	Suite *s = suite_create("admin");
+	TCase *tc = tcase_create("admin");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, configuration_is_shown_and_changed);
+	tcase_add_loop_test(tc, a_bad_change_is_refused_whole_and_named, 0, COUNT_OF(bad_updates));
+	tcase_add_test(tc, black_listed_keys_need_another_way);
+	tcase_add_test(tc, a_change_is_written_behind_the_file);
+	tcase_add_test(tc, a_change_of_perm_makes_a_new_version);
+	tcase_add_test(tc, runtime_info_has_apaches_keys);
+	tcase_add_test(tc, statistics_of_a_topic);
+	tcase_add_test(tc, rates_of_the_broker);
+	tcase_add_test(tc, midnight);
+	tcase_add_test(tc, consume_and_topic_stats);
+	tcase_add_test(tc, running_info_is_relayed);
+	tcase_add_test(tc, a_silent_client_is_waited_for_ten_seconds);
+	tcase_add_test(tc, relays_survive_who_goes_away);
+	tcase_add_test(tc, consume_directly);
+	tcase_add_test(tc, consumer_status_is_gathered);
+	tcase_add_test(tc, real_requests_are_understood);
+	tcase_add_loop_test(tc, real_heartbeats_are_taken, 0, COUNT_OF(heartbeats));
+	suite_add_tcase(s, tc);
+	return s;
+}
