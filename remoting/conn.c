@@ -20,6 +20,7 @@ void conn_limits_default(struct conn_limits *l)
 		.out_high_bytes = CONN_OUT_HIGH_BYTES,
 		.out_low_bytes = CONN_OUT_LOW_BYTES,
 		.out_max_bytes = CONN_OUT_MAX_BYTES,
+		.in_max_bytes = CONN_SET_IN_BYTES,
 	};
 }
 
@@ -220,6 +221,24 @@ static size_t feed(struct conn *c, const uint8_t *data, size_t len)
 	return at;
 }
 
+/* Room for `more` bytes of a partial frame; false: no memory, or all connections together hold too much. */
+static bool reserve_in(struct conn *c, size_t more)
+{
+	struct conn_set *set = c->set;
+	size_t before = c->in.cap;
+
+	if (more > set->limits.in_max_bytes || set->in_bytes > set->limits.in_max_bytes - more || !buf_try_reserve(&c->in, more))
+		return false;
+	set->in_bytes += c->in.cap - before;
+	return true;
+}
+
+static void free_in(struct conn *c)
+{
+	c->set->in_bytes -= c->in.cap;
+	buf_free(&c->in);
+}
+
 /* Feed what c->in holds and keep the rest at its front. */
 static void feed_kept(struct conn *c)
 {
@@ -229,7 +248,7 @@ static void feed_kept(struct conn *c)
 		return;
 	c->in.len -= used;
 	if (c->in.len == 0)
-		buf_free(&c->in);
+		free_in(c);
 	else if (used > 0)
 		memmove(c->in.data, c->in.data + used, c->in.len);
 }
@@ -238,11 +257,11 @@ static void keep(struct conn *c, const uint8_t *data, size_t len)
 {
 	buf_clear(&c->in);
 	if (len == 0)
-		buf_free(&c->in);
-	else if (buf_try_reserve(&c->in, len))
+		free_in(c);
+	else if (reserve_in(c, len))
 		buf_put(&c->in, data, len);
 	else
-		refuse(c, "out of memory");
+		refuse(c, "too many unfinished frames are held");
 }
 
 static bool is_read_in_place(const struct conn *c) { return c->in.len > CONN_COPY_MAX_BYTES && c->need > c->in.len; }
@@ -265,7 +284,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 	want = c->need - c->in.len;
 	if (want > c->in.len)
 		want = c->in.len;
-	if (buf_try_reserve(&c->in, want))
+	if (reserve_in(c, want))
 		*out = uv_buf_init((char *)c->in.data + c->in.len, (unsigned)want);
 	else
 		*out = uv_buf_init(NULL, 0); /* on_read gets UV_ENOBUFS */
@@ -281,7 +300,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 	if (n == 0 || c->is_closing)
 		return;
 	if (n == UV_ENOBUFS) {
-		refuse(c, "out of memory");
+		refuse(c, "too many unfinished frames are held");
 		return;
 	}
 	if (n < 0) {
@@ -330,7 +349,7 @@ static void on_closed(uv_handle_t *h)
 	if (set->count == 0)
 		timer_stop(&set->loop->timers, &set->sweep);
 	peer_close(c->peer);
-	buf_free(&c->in);
+	free_in(c);
 	buf_free(&c->sending);
 	if (set->on_gone != NULL)
 		set->on_gone(set, c);

@@ -24,11 +24,15 @@
 #define CONN_COPY_MAX_BYTES 16384                 /* a longer partial frame is read straight into its own buffer */
 #define CONN_KEEP_OUT_BYTES 16384                 /* an output buffer up to this size is kept between turns of a busy peer */
 
+#define CONN_SET_IN_BYTES                                                                                                        \
+	(512ull * 1024 * 1024) /* partial frames of all peers together; a peer that would exceed it is dropped */
+
 struct conn_limits {
 	uint64_t idle_ms;  /* without a byte in either direction; 0 = for ever */
 	uint64_t stall_ms; /* 0 = for ever */
 	uint64_t sweep_ms;
 	size_t out_high_bytes, out_low_bytes, out_max_bytes;
+	size_t in_max_bytes; /* of partial frames, all connections of the set together */
 };
 
 void conn_limits_default(struct conn_limits *l);
@@ -45,6 +49,7 @@ struct conn_set {
 
 	/* conn.c only */
 	struct list dirty; /* peers with output */
+	size_t in_bytes;   /* capacity of all conn->in */
 	struct loop_hook flush;
 	struct timer sweep;
 	uint64_t log_last_ms, log_dropped;

@@ -384,9 +384,25 @@ out:
 
 struct update {
 	const struct config_schema *schema;
+	const void *present;
 	void *config; /* NULL: only check */
 	char **error;
 };
+
+/* Is `key` in the list that the key configBlackList holds (separated by ;)? */
+static bool is_black_listed(const struct update *u, const char *key)
+{
+	struct slice rest, part;
+	struct buf list = {0};
+	bool found = false;
+
+	config_get(u->schema, u->present, "configBlackList", &list);
+	rest = buf_slice(&list);
+	while (!found && slice_split(&rest, ';', &part))
+		found = slice_is(trim(part), key);
+	buf_free(&list);
+	return found;
+}
 
 static enum rc update_pair(void *ctx, unsigned line, struct slice key, struct slice value)
 {
@@ -398,7 +414,7 @@ static enum rc update_pair(void *ctx, unsigned line, struct slice key, struct sl
 	(void)line;
 	value = trim(value);
 	rc = check(u->schema, key, value, &row, &v, u->error);
-	if (rc == RC_OK && (row->flags & CONFIG_HIDDEN)) {
+	if (rc == RC_OK && ((row->flags & CONFIG_HIDDEN) || is_black_listed(u, row->key))) {
 		*u->error = mem_printf("key '%s' must not be changed from remote", row->key);
 		return RC_PERMISSION;
 	}
@@ -414,7 +430,7 @@ static enum rc update_pair(void *ctx, unsigned line, struct slice key, struct sl
 
 enum rc config_update(const struct config_schema *s, void *config, struct slice text, char **error)
 {
-	struct update u = {.schema = s, .error = error};
+	struct update u = {.schema = s, .present = config, .error = error};
 	unsigned bad_line = 0;
 	enum rc rc = properties_parse(text, update_pair, &u, &bad_line);
 

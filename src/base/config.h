@@ -60,7 +60,7 @@ enum rc config_load(const struct config_schema *s, void *config, const char *pat
 enum rc config_set(const struct config_schema *s, void *config, struct slice key, struct slice value, char **error);
 
 /* Change of a running program (UPDATE_BROKER_CONFIG, UPDATE_NAMESRV_CONFIG): `text` is properties text. All keys or none are applied.
- * *error, malloc'ed, on failure names the key. Returns RC_OK; RC_PERMISSION (black-listed); RC_READ_ONLY (takes effect at start only);
+ * *error, malloc'ed, on failure names the key. Returns RC_OK; RC_PERMISSION (CONFIG_HIDDEN, or listed in the key configBlackList); RC_READ_ONLY (takes effect at start only);
  * RC_NOT_FOUND; RC_INVALID; RC_MALFORMED, RC_TOO_BIG (the text). */
 enum rc config_update(const struct config_schema *s, void *config, struct slice text, char **error);
 

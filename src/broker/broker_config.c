@@ -57,6 +57,10 @@ static enum rc check_together(const struct broker_config *c, char **error)
 		*error = mem_printf("key 'brokerId': value '%lld': a SLAVE's must be greater than 0", (long long)c->broker_id);
 		return RC_INVALID;
 	}
+	if (c->broker_role == BROKER_ROLE_SLAVE) {
+		*error = mem_strdup("key 'brokerRole': value 'SLAVE': replication is not supported yet");
+		return RC_INVALID;
+	}
 	if (c->listen_port <= 2) {
 		*error = mem_printf("key 'listenPort': value '%d': expected 3 or more, listenPort - 2 is the VIP port",
 				    (int)c->listen_port);

@@ -23,8 +23,6 @@
 #define PULL_FLAG_SUSPEND 0x2
 #define PULL_FLAG_SUBSCRIPTION 0x4
 
-#define PULL_MAX_COUNT 32           /* maxTransferCountOnMessageInMemory */
-#define PULL_MAX_BYTES (256 * 1024) /* maxTransferBytesOnMessageInMemory */
 #define PULL_HOLD_MAX_MS 600000     /* longest hold a request can ask for; clients ask for 15 to 30 s */
 
 /* ForbiddenType, in the answer header of a NO_PERMISSION. */
@@ -223,7 +221,7 @@ enum outcome pull_try(struct pull *p)
 	g->queue = queue_of(p, topic);
 	g->offset = p->offset;
 	g->max_count = p->max_count;
-	g->max_bytes = PULL_MAX_BYTES;
+	g->max_bytes = b->config->max_transfer_bytes_on_message_in_memory;
 	g->filter = subscription->takes_all ? NULL : filter_by_tag;
 	g->filter_arg = subscription;
 	g->on_warm = on_warm;
@@ -356,7 +354,9 @@ enum outcome handle_pull(struct request *req)
 	p->group = h->consumer_group;
 	p->topic_name = h->topic;
 	p->queue_id = h->queue_id;
-	p->max_count = h->max_msg_nums < 1 ? 1 : h->max_msg_nums > PULL_MAX_COUNT ? PULL_MAX_COUNT : h->max_msg_nums;
+	p->max_count = h->max_msg_nums < 1 ? 1 : h->max_msg_nums;
+	if (p->max_count > b->config->max_transfer_count_on_message_in_memory)
+		p->max_count = b->config->max_transfer_count_on_message_in_memory;
 	p->offset = h->queue_offset;
 	p->may_hold = (h->sys_flag & PULL_FLAG_SUSPEND) != 0;
 	p->hold_until_ms = b->timers->now_ms + hold_time(b, h);

@@ -17,7 +17,7 @@ struct sample {
 	bool enabled;
 	double ratio;
 	int role;
-	char *kept, *guard;
+	char *kept, *guard, *black_list;
 };
 
 #define AT(member) offsetof(struct sample, member)
@@ -31,6 +31,7 @@ static const struct config_row rows[] = {
 	{"brokerRole", CONFIG_ENUM, AT(role), "ASYNC_MASTER", 0, 0, "ASYNC_MASTER SYNC_MASTER SLAVE", CONFIG_MUTABLE},
 	{"threads", CONFIG_INT, AT(kept), "8", INT64_MIN, INT64_MAX, NULL, CONFIG_MUTABLE | CONFIG_KEPT},
 	{"aclEnable", CONFIG_BOOL, AT(guard), "false", 0, 0, NULL, CONFIG_MUTABLE | CONFIG_KEPT | CONFIG_GUARD},
+	{"configBlackList", CONFIG_STRING, AT(black_list), "configBlackList;ratio", 0, 0, NULL, CONFIG_MUTABLE},
 };
 static const struct config_schema schema = {rows, COUNT_OF(rows)};
 
@@ -60,9 +61,9 @@ static const char *terminated(struct buf *b)
 START_TEST(defaults_and_printing)
 {
 	config_print(&schema, &c, 0, false, &text);
-	ck_assert_str_eq(terminated(&text),
-			 "aclEnable=false\nbrokerName=b\nbrokerRole=ASYNC_MASTER\nisEnabled=true\nlistenPort=10911\nratio=0.8\n"
-			 "storeSize=17179869184\nthreads=8\n");
+	ck_assert_str_eq(terminated(&text), "aclEnable=false\nbrokerName=b\nbrokerRole=ASYNC_MASTER\nconfigBlackList="
+					    "configBlackList;ratio\nisEnabled=true\nlistenPort=10911\nratio=0.8\n"
+					    "storeSize=17179869184\nthreads=8\n");
 	buf_clear(&text);
 	config_print(&schema, &c, CONFIG_IMPORTANT, true, &text);
 	ck_assert_str_eq(terminated(&text), "brokerName=b\n");
@@ -186,6 +187,8 @@ static const struct {
 	{"isEnabled=false\nstoreSize=x", RC_INVALID, "storeSize"},
 	{"isEnabled=false\nlistenPort=5", RC_READ_ONLY, "listenPort"},
 	{"isEnabled=false\nunset=5", RC_PERMISSION, "unset"},
+	{"isEnabled=false\nratio=0.5", RC_PERMISSION, "ratio"},
+	{"isEnabled=false\nconfigBlackList=", RC_PERMISSION, "configBlackList"},
 	{"isEnabled=false\naclEnable=true", RC_INVALID, "aclEnable"},
 	{"isEnabled=false\na=\\u", RC_MALFORMED, "line 2"},
 };

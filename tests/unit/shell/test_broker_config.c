@@ -75,6 +75,15 @@ START_TEST(a_slave_needs_an_id)
 }
 END_TEST
 
+START_TEST(a_slave_is_refused)
+{
+	set("brokerRole", "SLAVE");
+	set("brokerId", "1");
+	ck_assert_int_eq(broker_config_resolve(c, "/home/x", &error), RC_INVALID);
+	ck_assert_ptr_nonnull(strstr(error, "'brokerRole'"));
+}
+END_TEST
+
 START_TEST(the_vip_port_needs_room)
 {
 	set("listenPort", "2");
@@ -145,6 +154,7 @@ Suite *suite_broker_config(void)
 	tcase_add_test(tc, resolve_fills_what_depends_on_the_host);
 	tcase_add_test(tc, resolve_keeps_what_the_file_says);
 	tcase_add_test(tc, a_slave_needs_an_id);
+	tcase_add_test(tc, a_slave_is_refused);
 	tcase_add_test(tc, the_vip_port_needs_room);
 	tcase_add_test(tc, store_view);
 	tcase_add_loop_test(tc, bad_lists_are_named, 0, COUNT_OF(bad));

@@ -256,6 +256,36 @@ START_TEST(a_reader_far_behind_is_dropped_at_once)
 }
 END_TEST
 
+START_TEST(unfinished_frames_are_bounded_together)
+{
+	struct server_options o;
+	int fds[4];
+
+	toy_defaults(&o);
+	o.limits.in_max_bytes = 1000000;
+	toy_start(&o);
+	buf_put_u32(&out, 10000000);
+	buf_put_u32(&out, 100);
+	memset(buf_grow(&out, 400000), '{', 400000);
+	for (int i = 0; i < 4; i++) {
+		fds[i] = toy_connect();
+		toy_send(fds[i], out.data, out.len);
+	}
+	toy_until(&toy.peers_closed, 2);
+	close(fds[0]);
+	close(fds[1]);
+	close(fds[2]);
+	close(fds[3]);
+	toy_until(&toy.peers_closed, 4);
+	fds[0] = toy_connect();
+	buf_clear(&out);
+	toy_request(&out, TOY_ECHO, 1, SLICE_LIT("x"));
+	toy_send(fds[0], out.data, out.len);
+	toy_expect_answer(fds[0], 1, NULL);
+	close(fds[0]);
+}
+END_TEST
+
 START_TEST(connections_over_the_limit_are_closed)
 {
 	struct server_options o;
@@ -391,6 +421,7 @@ Suite *suite_server(void)
 	tcase_add_test(limited, a_slow_reader_pauses_its_own_socket_and_gets_everything);
 	tcase_add_test(limited, a_reader_that_never_reads_is_dropped_after_a_while);
 	tcase_add_test(limited, a_reader_far_behind_is_dropped_at_once);
+	tcase_add_test(limited, unfinished_frames_are_bounded_together);
 	tcase_add_test(limited, connections_over_the_limit_are_closed);
 	tcase_add_test(limited, out_of_descriptors_does_not_spin);
 	tcase_add_test(limited, a_port_in_use_is_named_with_its_remedy);
