@@ -66,6 +66,7 @@ struct client_table {
 	struct broker *broker;
 	struct client_group *consumers, *producers; /* hashes by name */
 	struct list dirty, by_age, orphans;
+	size_t member_count, subscription_bytes;
 	struct timer expiry;
 };
 
@@ -97,6 +98,19 @@ static struct member *find_member(const struct client_group *g, struct peer *pee
 
 /* ---- subscriptions ---- */
 
+/* What it takes, nearly: texts, codes, and itself. */
+static size_t bytes_of(const struct subscription *s)
+{
+	return sizeof(struct stored) + s->topic.len + s->expression.len + s->expression_type.len +
+	       s->code_count * sizeof(int32_t) + (s->json ? strlen(s->json) : 0);
+}
+
+static void clear(struct client_table *t, struct subscription *s)
+{
+	t->subscription_bytes -= bytes_of(s);
+	subscription_clear(s);
+}
+
 static struct stored *find_stored(const struct consumer_group *g, struct slice topic)
 {
 	struct stored *s = NULL;
@@ -114,7 +128,7 @@ static void free_orphans(struct client_table *t)
 		if (s->sub.hold_count > 0)
 			continue;
 		list_remove(it);
-		subscription_clear(&s->sub);
+		clear(t, &s->sub);
 		free(s);
 	}
 }
@@ -128,7 +142,7 @@ static void drop_stored(struct client_table *t, struct consumer_group *g, struct
 }
 
 /* New content for a stored subscription, in place: held pulls that point at it are judged by it when they wake. */
-static void replace_content(struct stored *s, struct subscription *with)
+static void replace_content(struct client_table *t, struct stored *s, struct subscription *with)
 {
 	struct subscription old = s->sub;
 
@@ -136,7 +150,7 @@ static void replace_content(struct stored *s, struct subscription *with)
 	s->sub.hold_count = old.hold_count;
 	/* The hash key is the topic text of the old content: the same bytes, so only the pointer moves. */
 	s->hh.key = s->sub.topic.at;
-	subscription_clear(&old);
+	clear(t, &old);
 }
 
 /* Takes over the content of `sub`. Returns whether the topic is new to the group. */
@@ -144,13 +158,14 @@ static bool put_subscription(struct client_table *t, struct consumer_group *g, s
 {
 	struct stored *s = find_stored(g, sub->topic);
 
+	t->subscription_bytes += bytes_of(sub);
 	sub->updated_ms = t->broker->timers->now_ms;
 	if (s != NULL) {
 		s->is_listed = true;
 		if (sub->version > s->sub.version)
-			replace_content(s, sub);
+			replace_content(t, s, sub);
 		else
-			subscription_clear(sub);
+			clear(t, sub);
 		return false;
 	}
 	s = mem_zalloc(sizeof(*s));
@@ -179,9 +194,9 @@ static bool drop_unlisted(struct client_table *t, struct consumer_group *g)
 }
 
 /* Read all of them before anything changes. */
-static enum rc read_subscriptions(const cJSON *array, struct subscription **out, size_t *count)
+static enum rc read_subscriptions(const struct client_table *t, const cJSON *array, struct subscription **out, size_t *count)
 {
-	size_t n = (size_t)cJSON_GetArraySize(array);
+	size_t n = (size_t)cJSON_GetArraySize(array), bytes = t->subscription_bytes;
 	struct subscription *subs;
 	enum rc rc = RC_OK;
 
@@ -193,7 +208,11 @@ static enum rc read_subscriptions(const cJSON *array, struct subscription **out,
 		rc = subscription_read_json(item, &subs[*count]);
 		if (rc != RC_OK)
 			break;
-		(*count)++;
+		bytes += bytes_of(&subs[(*count)++]);
+		if (bytes > SUBSCRIPTION_BYTES_MAX) {
+			rc = RC_TOO_BIG;
+			break;
+		}
 	}
 	if (rc != RC_OK) {
 		while (*count > 0)
@@ -272,6 +291,7 @@ static void remove_member(struct client_table *t, struct member *m, bool notify)
 	list_remove(&m->of_channel);
 	list_remove(&m->by_age);
 	channel->count--;
+	t->member_count--;
 	log_info("broker", "%s group '%s': client '%s' at %s left", g->is_consumer ? "consumer" : "producer", g->name.at,
 		 m->who.client_id.at, m->who.peer->address);
 	free((char *)m->who.client_id.at);
@@ -390,7 +410,15 @@ static void touch(struct client_table *t, struct member *m)
 		arm_expiry(t);
 }
 
-/* The member, made when absent (*is_new). NULL when the channel is in too many groups. */
+/* Is the peer a member already, or may it become one? */
+static bool has_place(const struct client_table *t, const struct client_group *g, struct peer *peer)
+{
+	if (g != NULL && find_member(g, peer) != NULL)
+		return true;
+	return channel_of(peer)->count < GROUPS_PER_CHANNEL_MAX && t->member_count < MEMBERS_MAX;
+}
+
+/* The member, made when absent (*is_new). The caller has asked has_place. */
 static struct member *join(struct client_table *t, struct client_group *g, const struct client_identity *who, bool *is_new)
 {
 	struct channel *channel = channel_of(who->peer);
@@ -398,14 +426,13 @@ static struct member *join(struct client_table *t, struct client_group *g, const
 
 	*is_new = m == NULL;
 	if (m == NULL) {
-		if (channel->count >= GROUPS_PER_CHANNEL_MAX)
-			return NULL;
 		m = mem_zalloc(sizeof(*m));
 		m->group = g;
 		m->who.peer = who->peer;
 		list_init(&m->by_age);
 		list_append(&channel->members, &m->of_channel);
 		channel->count++;
+		t->member_count++;
 		HASH_ADD(hh, g->members, who.peer, sizeof(m->who.peer), m);
 	}
 	if (*is_new || !slice_eq(m->who.client_id, who->client_id)) {
@@ -445,9 +472,9 @@ enum rc client_table_join_consumer(struct client_table *t, const struct client_i
 	if (who->client_id.len > CLIENT_ID_MAX || how->group.len == 0 || how->group.len > GROUP_NAME_MAX ||
 	    (known == NULL && HASH_COUNT(t->consumers) >= GROUPS_MAX))
 		return RC_TOO_BIG;
-	if (channel_of(who->peer)->count >= GROUPS_PER_CHANNEL_MAX && (known == NULL || find_member(known, who->peer) == NULL))
+	if (!has_place(t, known, who->peer))
 		return RC_TOO_BIG;
-	if (how->subscriptions != NULL && (rc = read_subscriptions(how->subscriptions, &subs, &count)) != RC_OK)
+	if (how->subscriptions != NULL && (rc = read_subscriptions(t, how->subscriptions, &subs, &count)) != RC_OK)
 		return rc;
 	g = known ? as_consumer(known) : make_consumer_group(t, how->group);
 	g->type = how->type;
@@ -477,7 +504,7 @@ enum rc client_table_join_producer(struct client_table *t, const struct client_i
 	if (who->client_id.len > CLIENT_ID_MAX || group.len == 0 || group.len > GROUP_NAME_MAX ||
 	    (g == NULL && HASH_COUNT(t->producers) >= PRODUCER_GROUPS_MAX))
 		return RC_TOO_BIG;
-	if (channel_of(who->peer)->count >= GROUPS_PER_CHANNEL_MAX && (g == NULL || find_member(g, who->peer) == NULL))
+	if (!has_place(t, g, who->peer))
 		return RC_TOO_BIG;
 	if (g == NULL) {
 		made = mem_zalloc(sizeof(*made));

@@ -22,6 +22,8 @@
 #define PRODUCER_GROUPS_MAX 100000
 #define SUBSCRIPTION_TEXT_MAX 65536 /* longest expression, in bytes */
 #define CLIENT_ID_MAX 512
+#define MEMBERS_MAX 1000000                         /* memberships of all clients */
+#define SUBSCRIPTION_BYTES_MAX (256u * 1024 * 1024) /* of all subscriptions together */
 
 struct broker;
 struct client_table;

@@ -33,6 +33,8 @@ struct entry {
 struct map {
 	struct entry *entries;
 	size_t triples;
+	/* All entries by key, and by group; NULL after an entry came or went. The file is written every few seconds from them. */
+	struct entry **by_key, **by_group;
 };
 
 struct offset_table {
@@ -66,6 +68,13 @@ static struct entry *map_find(const struct map *m, struct slice topic, struct sl
 	return e;
 }
 
+static void forget_orders(struct map *m)
+{
+	free(m->by_key);
+	free(m->by_group);
+	m->by_key = m->by_group = NULL;
+}
+
 static struct entry *map_add(struct map *m, struct slice topic, struct slice group)
 {
 	char key[KEY_MAX];
@@ -80,6 +89,7 @@ static struct entry *map_add(struct map *m, struct slice topic, struct slice gro
 	e->topic = (struct slice){e->key, topic.len};
 	e->group = (struct slice){e->key + topic.len + 1, group.len};
 	HASH_ADD_KEYPTR(hh, m->entries, e->key, len, e);
+	forget_orders(m);
 	return e;
 }
 
@@ -148,6 +158,7 @@ static bool map_put(struct map *m, struct slice group, struct slice topic, int32
 static void map_remove(struct map *m, struct entry *e)
 {
 	HASH_DEL(m->entries, e);
+	forget_orders(m);
 	m->triples -= e->count;
 	free(e->queue_ids);
 	free(e->offsets);
@@ -219,16 +230,26 @@ static int by_key(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
-/* All entries, sorted by key; the caller frees the array. */
-static struct entry **sorted_entries(const struct map *m)
+static int by_group(const void *a, const void *b)
+{
+	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+	int order = strcmp(x->group.at, y->group.at);
+
+	return order ? order : strcmp(x->key, y->key);
+}
+
+/* All entries in one of the orders; the map's, until an entry comes or goes. */
+static struct entry **in_order(struct map *m, struct entry ***order, int (*compare)(const void *, const void *))
 {
 	size_t count = HASH_COUNT(m->entries), i = 0;
-	struct entry **sorted = mem_alloc((count + 1) * sizeof(struct entry *));
 
+	if (*order != NULL)
+		return *order;
+	*order = mem_alloc((count + 1) * sizeof(struct entry *));
 	for (struct entry *e = m->entries; e != NULL; e = e->hh.next)
-		sorted[i++] = e;
-	qsort(sorted, count, sizeof(struct entry *), by_key);
-	return sorted;
+		(*order)[i++] = e;
+	qsort(*order, count, sizeof(struct entry *), compare);
+	return *order;
 }
 
 void offset_each(struct offset_table *t,
@@ -237,28 +258,23 @@ void offset_each(struct offset_table *t,
 		 void *ctx)
 {
 	size_t count = HASH_COUNT(t->offsets.entries);
-	struct entry **sorted = sorted_entries(&t->offsets);
+	struct entry **sorted = in_order(&t->offsets, &t->offsets.by_key, by_key);
 
 	for (size_t i = 0; i < count; i++)
 		visit(ctx, sorted[i]->topic, sorted[i]->group, sorted[i]->queue_ids, sorted[i]->offsets, sorted[i]->count);
-	free(sorted);
 }
 
 bool offset_clone(struct offset_table *t, struct slice src_group, struct slice dest_group, struct slice topic)
 {
-	size_t count = HASH_COUNT(t->offsets.entries);
-	struct entry **sorted = sorted_entries(&t->offsets);
 	bool ok = true;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct entry *e = sorted[i];
-
+	/* In the hash's own order: what is added meanwhile goes to its end, and is not of the source group. */
+	for (struct entry *e = t->offsets.entries; e != NULL; e = e->hh.next) {
 		if (!slice_eq(e->group, src_group) || (topic.len != 0 && !slice_eq(e->topic, topic)))
 			continue;
 		for (size_t k = 0; k < e->count; k++)
 			ok &= offset_put(t, dest_group, e->topic, e->queue_ids[k], e->offsets[k]);
 	}
-	free(sorted);
 	return ok;
 }
 
@@ -301,21 +317,12 @@ size_t offset_table_count(const struct offset_table *t) { return t->offsets.trip
 
 /* ---- JSON ---- */
 
-static int by_group(const void *a, const void *b)
-{
-	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
-	int order = strcmp(x->group.at, y->group.at);
-
-	return order ? order : strcmp(x->key, y->key);
-}
-
 /* {"group":["topic",..]}: Apache 5.x answers "which topics has this group" from it; we and older releases do without. */
-static void write_group_topics(const struct map *m, struct json_writer *w)
+static void write_group_topics(struct map *m, struct json_writer *w)
 {
 	size_t count = HASH_COUNT(m->entries);
-	struct entry **sorted = sorted_entries(m);
+	struct entry **sorted = in_order(m, &m->by_group, by_group);
 
-	qsort(sorted, count, sizeof(struct entry *), by_group);
 	json_object(w);
 	for (size_t i = 0; i < count; i++) {
 		bool is_first = i == 0 || !slice_eq(sorted[i - 1]->group, sorted[i]->group);
@@ -331,14 +338,13 @@ static void write_group_topics(const struct map *m, struct json_writer *w)
 	if (count != 0)
 		json_array_end(w);
 	json_object_end(w);
-	free(sorted);
 }
 
 void offset_table_encode(struct broker *b, struct buf *out)
 {
 	struct offset_table *t = b->offsets;
 	size_t count = HASH_COUNT(t->offsets.entries);
-	struct entry **sorted = sorted_entries(&t->offsets);
+	struct entry **sorted = in_order(&t->offsets, &t->offsets.by_key, by_key);
 	struct json_writer w;
 
 	json_begin(&w, out, JSON_PRETTY);
@@ -362,7 +368,6 @@ void offset_table_encode(struct broker *b, struct buf *out)
 	}
 	json_object_end(&w);
 	json_object_end(&w);
-	free(sorted);
 }
 
 /* {"0":12,"1":7} of one topic@group. A bad item is left out with a line; the consumer then starts by its own rule. */
@@ -426,6 +431,7 @@ static void map_free(struct map *m)
 
 	HASH_ITER (hh, m->entries, e, next)
 		map_remove(m, e);
+	forget_orders(m);
 }
 
 void offset_table_free(struct offset_table *t)

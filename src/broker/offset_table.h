@@ -20,7 +20,7 @@ int64_t offset_get(struct offset_table *t, struct slice group, struct slice topi
 bool offset_put(struct offset_table *t, struct slice group, struct slice topic, int32_t queue_id, int64_t offset);
 void offset_delete_group(struct offset_table *t, struct slice group);
 void offset_delete_topic(struct offset_table *t, struct slice topic);
-/* Visit each (topic, group); queue ids and offsets as parallel arrays. */
+/* Visit each (topic, group), sorted; queue ids and offsets as parallel arrays. The visitor must not change the table. */
 void offset_each(struct offset_table *t,
 		 void (*visit)(void *ctx, struct slice topic, struct slice group, const int32_t *queue_ids,
 			       const int64_t *offsets, size_t count),

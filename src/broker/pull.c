@@ -206,6 +206,21 @@ static struct store_queue *queue_of(struct pull *p, struct topic *topic)
 	return topic_queue(p->req->core, topic, p->queue_id, p->may_hold);
 }
 
+/* An admin has reset the group's offset here: the client is told where to go, once. */
+static bool take_reset(struct pull *p, struct topic *topic)
+{
+	struct broker *b = p->req->core;
+	int64_t reset = offset_take_reset(b->offsets, p->group, p->topic_name, p->queue_id);
+
+	if (reset < 0)
+		return false;
+	p->get.queue = queue_of(p, topic);
+	p->get.next_offset = reset;
+	p->get.min_offset = store_queue_min(p->get.queue);
+	p->get.max_offset = store_queue_max(p->get.queue);
+	return true;
+}
+
 enum outcome pull_try(struct pull *p)
 {
 	struct broker *b = p->req->core;
@@ -218,6 +233,8 @@ enum outcome pull_try(struct pull *p)
 		return topic_not_exist(p->req, p->topic_name);
 	if (subscription == NULL)
 		return reply_error(p->req, SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist");
+	if (take_reset(p, topic)) /* before or while it was held */
+		return answer_without_messages(p, PULL_OFFSET_MOVED, "OFFSET_RESET");
 	g->queue = queue_of(p, topic);
 	g->offset = p->offset;
 	g->max_count = p->max_count;
@@ -322,21 +339,6 @@ static uint64_t hold_time(const struct broker *b, const struct pull_message_requ
 	return ms <= 0 ? 0 : ms > PULL_HOLD_MAX_MS ? PULL_HOLD_MAX_MS : (uint64_t)ms;
 }
 
-/* An admin has reset the group's offset here: the client is told where to go, once. */
-static bool take_reset(struct pull *p, struct topic *topic)
-{
-	struct broker *b = p->req->core;
-	int64_t reset = offset_take_reset(b->offsets, p->group, p->topic_name, p->queue_id);
-
-	if (reset < 0)
-		return false;
-	p->get.queue = queue_of(p, topic);
-	p->get.next_offset = reset;
-	p->get.min_offset = store_queue_min(p->get.queue);
-	p->get.max_offset = store_queue_max(p->get.queue);
-	return true;
-}
-
 enum outcome handle_pull(struct request *req)
 {
 	struct broker *b = req->core;
@@ -369,7 +371,5 @@ enum outcome handle_pull(struct request *req)
 				   SLICE_ARG(h->expression_type));
 	if (h->sys_flag & PULL_FLAG_COMMIT_OFFSET)
 		offset_put(b->offsets, p->group, p->topic_name, p->queue_id, h->commit_offset);
-	if (take_reset(p, topic))
-		return answer_without_messages(p, PULL_OFFSET_MOVED, "OFFSET_RESET");
 	return pull_try(p);
 }

@@ -16,7 +16,8 @@
 #include "broker/broker.h"
 #include "broker/broker_config.h"
 
-#define SAVE_SOON_MS 10 /* so that a burst of changes is one write */
+#define SAVE_SOON_MS 10         /* so that a burst of changes is one write */
+#define SAVE_BYTES_PER_MS 65536 /* and a large file is not written anew all the time: 1 ms more for each of these */
 #define RETRY_MS 5000
 
 struct state_file {
@@ -44,7 +45,10 @@ static void start_timer(struct state_file *f, uint64_t in_ms)
 		timer_start(f->owner->broker->timers, &f->timer, in_ms);
 }
 
-static uint64_t period_of(const struct state_file *f) { return f->save_every_ms ? f->save_every_ms : SAVE_SOON_MS; }
+static uint64_t period_of(const struct state_file *f)
+{
+	return f->save_every_ms ? f->save_every_ms : SAVE_SOON_MS + f->text.len / SAVE_BYTES_PER_MS;
+}
 
 static void run(struct job *job)
 {

@@ -1,6 +1,8 @@
 /* Groups of live clients: joining, leaving, who is told, expiry, subscriptions. Facts: Apache ConsumerManager, ClientManageProcessor. */
 #include "tests/unit/broker/fixture.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -313,6 +315,58 @@ START_TEST(bad_heartbeats_are_refused)
 }
 END_TEST
 
+START_TEST(a_channel_has_a_bounded_number_of_groups)
+{
+	struct client_identity who = {.client_id = SLICE_LIT("c")};
+	char name[32];
+
+	heartbeat(client, "c", "G", "T:*:1");
+	who.peer = consumer_group_peer(consumer_group_find(b->clients, SLICE_LIT("G")), SLICE_LIT("c"));
+	for (int i = 1; i < GROUPS_PER_CHANNEL_MAX; i++) {
+		snprintf(name, sizeof(name), "P%d", i);
+		ck_assert_int_eq(client_table_join_producer(b->clients, &who, slice_of(name)), RC_OK);
+	}
+	ck_assert_int_eq(client_table_join_producer(b->clients, &who, SLICE_LIT("One_more")), RC_TOO_BIG);
+	ck_assert_int_eq(client_table_join_producer(b->clients, &who, SLICE_LIT("P1")), RC_OK);
+	ck_assert_int_eq(sim_code(heartbeat(client, "c", "G2", "T:*:1")), SYSTEM_BUSY);
+	expect_answer(heartbeat(client, "c", "G", "T:*:1"), SUCCESS, NULL);
+}
+END_TEST
+
+START_TEST(an_expression_has_a_bounded_length)
+{
+	char *text = mem_alloc(SUBSCRIPTION_TEXT_MAX + 64);
+
+	memset(text, 'a', SUBSCRIPTION_TEXT_MAX + 64);
+	memcpy(text, "T:", 2);
+	strcpy(text + 2 + SUBSCRIPTION_TEXT_MAX, ":1");
+	expect_answer(heartbeat(client, "c", "G", text), SUCCESS, NULL);
+	strcpy(text + 2 + SUBSCRIPTION_TEXT_MAX, "a:2");
+	ck_assert_int_eq(sim_code(heartbeat(client, "c", "G", text)), SYSTEM_BUSY);
+	ck_assert_int_eq(subscription_of("G", "T")->version, 1);
+	free(text);
+}
+END_TEST
+
+START_TEST(transaction_checks_go_to_another_producer_each_time)
+{
+	struct peer *first;
+
+	ck_assert_ptr_null(producer_group_peer(b->clients, SLICE_LIT("P")));
+	produce_heartbeat(client, "c1", "P");
+	produce_heartbeat(sim_client(sim, "other"), "c2", "P");
+	first = producer_group_peer(b->clients, SLICE_LIT("P"));
+	ck_assert_ptr_ne(first, producer_group_peer(b->clients, SLICE_LIT("P")));
+	ck_assert_ptr_eq(first, producer_group_peer(b->clients, SLICE_LIT("P")));
+	ck_assert_ptr_nonnull(producer_peer_by_client(b->clients, SLICE_LIT("c2")));
+	ck_assert_ptr_null(producer_peer_by_client(b->clients, SLICE_LIT("c3")));
+	sim_close(sim, "other", "b");
+	sim_run(sim);
+	ck_assert_ptr_null(producer_peer_by_client(b->clients, SLICE_LIT("c2")));
+	ck_assert_ptr_nonnull(producer_group_peer(b->clients, SLICE_LIT("P")));
+}
+END_TEST
+
 START_TEST(check_client_config)
 {
 	const char *sql = "{\"clientId\":\"c\",\"group\":\"G\",\"subscriptionData\":{\"expressionType\":\"SQL92\",\"subString\":"
@@ -400,6 +454,9 @@ Suite *suite_clients(void)
 	tcase_add_test(tc, tags_match_by_java_hash);
 	tcase_add_test(tc, too_many_tags_are_refused);
 	tcase_add_loop_test(tc, bad_heartbeats_are_refused, 0, COUNT_OF(bad_heartbeats));
+	tcase_add_test(tc, a_channel_has_a_bounded_number_of_groups);
+	tcase_add_test(tc, an_expression_has_a_bounded_length);
+	tcase_add_test(tc, transaction_checks_go_to_another_producer_each_time);
 	tcase_add_test(tc, check_client_config);
 	tcase_add_test(tc, connections_of_consumers_and_producers);
 	tcase_add_test(tc, a_deleted_group_finds_its_members_again);

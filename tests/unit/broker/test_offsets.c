@@ -236,6 +236,36 @@ START_TEST(reset_on_the_broker)
 }
 END_TEST
 
+/* A pull that is held hears of the reset at once. */
+START_TEST(reset_wakes_held_pulls)
+{
+	struct pull_message_request_header h = {
+		.present = HEADER_ALL(pull_message_request_header) & ~HEADER_BIT(pull_message_request_header, max_msg_bytes),
+		.consumer_group = G,
+		.topic = T,
+		.queue_offset = 2,
+		.max_msg_nums = 32,
+		.sys_flag = 2,
+		.suspend_timeout_ms = 15000,
+		.subscription = SLICE_LIT("*"),
+		.sub_version = 1,
+		.expression_type = SLICE_LIT("TAG"),
+	};
+	struct sim_node *consumer = sim_client(sim, "consumer");
+	struct sim_answer *a;
+
+	put_message("T", 0, "A", "one");
+	put_message("T", 0, "A", "two");
+	heartbeat(consumer, "c1", "G", "T:*:1");
+	a = ask(consumer, PULL_MESSAGE, &pull_message_request_header_schema, &h, "");
+	ck_assert(!a->is_done);
+	expect_answer(reset("G", "T", 0, 1, -1), SUCCESS, NULL);
+	ck_assert_int_eq(sim_code(a), PULL_OFFSET_MOVED);
+	ck_assert_str_eq(sim_ext(a, "nextBeginOffset"), "1");
+	ck_assert(!offset_has_reset(b->offsets, G, T, 0));
+}
+END_TEST
+
 START_TEST(reset_through_the_clients)
 {
 	const struct command *told;
@@ -295,6 +325,7 @@ Suite *suite_offsets(void)
 	tcase_add_test(tc, saved_after_five_seconds_and_read_again);
 	tcase_add_test(tc, deleting_topic_or_group_forgets_offsets);
 	tcase_add_test(tc, reset_on_the_broker);
+	tcase_add_test(tc, reset_wakes_held_pulls);
 	tcase_add_test(tc, reset_through_the_clients);
 	tcase_add_test(tc, clone_and_correction);
 	suite_add_tcase(s, tc);
