@@ -220,6 +220,27 @@ START_TEST(every_key_of_a_message_finds_it)
 }
 END_TEST
 
+START_TEST(tags_are_found_by_their_type)
+{
+	struct store_query q = {.topic = SLICE_LIT("T"),
+				.key = SLICE_LIT("red"),
+				.type = 'T',
+				.end_ms = INT64_MAX,
+				.max = 10,
+				.offsets = found,
+				.on_done = on_done};
+	struct append_result a;
+
+	rig_open(r);
+	a = send("TAGS\x01red\x02KEYS\x01k");
+	ck_assert_int_eq(look_up("T", "red", 0, INT64_MAX, 10), 0);
+	store_query_keys(r->store, &q);
+	rig_run_all(r);
+	ck_assert_int_eq(q.count, 1);
+	ck_assert_int_eq(found[0], a.physical_offset);
+}
+END_TEST
+
 START_TEST(rollbacks_have_no_keys)
 {
 	struct message m = {.topic = SLICE_LIT("T"),
@@ -460,6 +481,7 @@ Suite *suite_index(void)
 	tcase_add_loop_test(tc, hash_is_javas, 0, (int)COUNT_OF(hashes));
 	tcase_add_test(tc, files_are_apaches_byte_for_byte);
 	tcase_add_test(tc, every_key_of_a_message_finds_it);
+	tcase_add_test(tc, tags_are_found_by_their_type);
 	tcase_add_test(tc, rollbacks_have_no_keys);
 	tcase_add_test(tc, old_keys_are_found_after_files_and_restarts);
 	tcase_add_test(tc, killed_store_finds_all_keys);
