@@ -41,6 +41,7 @@ struct item {
 	uint64_t value, times;
 	struct ring rings[STATS_SPANS];
 	struct list active;
+	struct item *sizes; /* of GROUP_GET_NUMS: the GROUP_GET_SIZE of the same key, so that a pull looks up once */
 	UT_hash_handle hh;
 	size_t name_len, key_len;
 	struct sample storage[MINUTE_SAMPLES + HOUR_SAMPLES + DAY_SAMPLES];
@@ -252,6 +253,7 @@ void stats_count_put(struct broker *b, struct topic *topic, uint64_t messages, u
 void stats_count_get(struct broker *b, struct topic *topic, struct slice group, uint64_t messages, uint64_t bytes)
 {
 	struct broker_stats *s = b->stats;
+	struct item *item;
 
 	s->totals.get_messages += messages;
 	s->totals.get_bytes += bytes;
@@ -259,8 +261,13 @@ void stats_count_get(struct broker *b, struct topic *topic, struct slice group, 
 	item_add(s, s->broker_get, messages);
 	if (topic == NULL)
 		return;
-	item_add(s, item_of(s, SLICE_LIT("GROUP_GET_NUMS"), topic->name, group, true), messages);
-	item_add(s, item_of(s, SLICE_LIT("GROUP_GET_SIZE"), topic->name, group, true), bytes);
+	item = item_of(s, SLICE_LIT("GROUP_GET_NUMS"), topic->name, group, true);
+	if (item == NULL)
+		return;
+	if (item->sizes == NULL) /* both go together in drop_items */
+		item->sizes = item_of(s, SLICE_LIT("GROUP_GET_SIZE"), topic->name, group, true);
+	item_add(s, item, messages);
+	item_add(s, item->sizes, bytes);
 }
 
 void stats_count_get_miss(struct broker *b) { b->stats->totals.get_missed++; }

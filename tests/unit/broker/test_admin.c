@@ -169,6 +169,28 @@ START_TEST(statistics_of_a_topic)
 }
 END_TEST
 
+START_TEST(statistics_of_a_group)
+{
+	struct topic *t;
+
+	expect_answer(make_topic("T", 1, ""), SUCCESS, NULL);
+	t = topic_find(b->topics, SLICE_LIT("T"));
+	stats_count_get(b, t, SLICE_LIT("G"), 3, 300);
+	stats_count_get(b, t, SLICE_LIT("G"), 1, 100);
+	stats_count_get(b, NULL, SLICE_LIT("G"), 1, 100); /* the topic is gone */
+	stats_count_send_back(b, t, SLICE_LIT("G"));
+	sim_elapse(sim, 10000);
+	expect_in(view("GROUP_GET_NUMS", "T@G"), "\"statsMinute\":{\"avgpt\":2.0,\"sum\":4,");
+	expect_in(view("GROUP_GET_SIZE", "T@G"), "\"statsMinute\":{\"avgpt\":200.0,\"sum\":400,");
+	expect_in(view("SNDBCK_PUT_NUMS", "T@G"), "\"sum\":1");
+	expect_in(view("BROKER_GET_NUMS", "DefaultCluster"), "\"sum\":5");
+	stats_group_deleted(b, SLICE_LIT("G"));
+	expect_answer(view("GROUP_GET_NUMS", "T@G"), SYSTEM_ERROR, NULL);
+	stats_count_get(b, t, SLICE_LIT("G"), 1, 100);
+	expect_in(view("GROUP_GET_SIZE", "T@G"), "\"sum\":100");
+}
+END_TEST
+
 START_TEST(rates_of_the_broker)
 {
 	expect_answer(make_topic("T", 1, ""), SUCCESS, NULL);
@@ -460,6 +482,7 @@ Suite *suite_admin(void)
 	tcase_add_test(tc, a_change_of_perm_makes_a_new_version);
 	tcase_add_test(tc, runtime_info_has_apaches_keys);
 	tcase_add_test(tc, statistics_of_a_topic);
+	tcase_add_test(tc, statistics_of_a_group);
 	tcase_add_test(tc, rates_of_the_broker);
 	tcase_add_test(tc, midnight);
 	tcase_add_test(tc, consume_and_topic_stats);
