@@ -107,7 +107,7 @@ static enum rc start_namesrv(struct shell *sh, const struct broker_config *c, co
 	free(config->bind_address);
 	config->bind_address = mem_strdup(c->bind_address);
 	namesrv_config_resolve(config, user_home);
-	return namesrv_shell_start(&sh->loop, uv_executor_base(sh->executor), config, &sh->namesrv, error);
+	return namesrv_shell_start(&sh->loop, uv_executor_base(sh->executor), config, "namesrvListenPort", &sh->namesrv, error);
 }
 
 static enum rc start_broker(struct shell *sh, struct broker_config *config, char **error)

@@ -44,7 +44,7 @@ static int serve(struct namesrv_config *config)
 
 	loop_init(&loop);
 	executor = uv_executor_new(&loop);
-	if (namesrv_shell_start(&loop, uv_executor_base(executor), config, &shell, &error) == RC_OK) {
+	if (namesrv_shell_start(&loop, uv_executor_base(executor), config, "listenPort", &shell, &error) == RC_OK) {
 		program_signals_start(&signals, &loop, on_stop, NULL);
 		namesrv_shell_announce(shell);
 		loop_run(&loop);

@@ -44,7 +44,7 @@ static void fill_options(struct namesrv_shell *s, struct server_options *o)
 
 static void on_failed_stopped(void *ctx) { namesrv_shell_free(ctx); }
 
-enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config,
+enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config, const char *port_key,
 			    struct namesrv_shell **out, char **error)
 {
 	struct namesrv_shell *s = mem_zalloc(sizeof(*s));
@@ -62,7 +62,7 @@ enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct
 	loop_hook_add(loop, LOOP_PHASE_CORE, &s->hook);
 	fill_options(s, &options);
 	s->server = server_new(loop, &options);
-	rc = server_listen(s->server, config->bind_address, config->listen_port, false, "listenPort", error);
+	rc = server_listen(s->server, config->bind_address, config->listen_port, false, port_key, error);
 	if (rc != RC_OK) {
 		server_close(s->server, 0, on_failed_stopped, s);
 		return rc;

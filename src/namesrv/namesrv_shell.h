@@ -9,9 +9,9 @@
 
 struct namesrv_shell;
 
-/* Takes ownership of config, also on failure. RC_OK and *out: it listens. Else *error, a malloc'ed line; the loop must then still run
+/* Takes ownership of config, also on failure. port_key: the configuration key to name when the port cannot be had. RC_OK and *out: it listens. Else *error, a malloc'ed line; the loop must then still run
  * until it has nothing to do (loop_fini does). */
-enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config,
+enum rc namesrv_shell_start(struct loop *loop, struct executor *executor, struct namesrv_config *config, const char *port_key,
 			    struct namesrv_shell **out, char **error);
 int namesrv_shell_port(const struct namesrv_shell *s);
 
