@@ -30,6 +30,7 @@
 
 #define NAMESRVS_MAX 32
 #define STOP_MS 3000      /* how long a stop waits for the answers to its unregisters */
+#define SETTLE_MS 1000    /* how long an answer waits for name servers that do not say anything */
 #define RETRY_MIN_MS 1000 /* after a failure, sooner than the period */
 #define RETRY_MAX_MS 4000
 
@@ -56,7 +57,8 @@ struct registration {
 	const struct topic *changed; /* the only topic that changed since the last round, or NULL */
 	bool has_change;
 	bool is_started, is_stopping;
-	int unregisters; /* under way */
+	int unregisters;     /* under way */
+	struct list waiting; /* requests whose answer waits for the name servers */
 	struct timer stop_timer, stop_now;
 	void (*on_done)(void *ctx);
 	void *on_done_ctx;
@@ -125,6 +127,43 @@ static void write_body(struct registration *r, const struct topic *only, struct 
 	json_object_end(&w);
 }
 
+/* ---- answers that wait ---- */
+
+/* Nothing that a name server in good health should know is still on its way to it. */
+static bool is_settled(const struct registration *r)
+{
+	for (int i = 0; i < r->count; i++)
+		if (r->servers[i].is_under_way && !r->servers[i].is_failing)
+			return false;
+	return !timer_is_running(&r->turn);
+}
+
+static void answer_waiting(struct request *req)
+{
+	enum outcome outcome = reply_empty(req, SUCCESS, NULL);
+
+	(void)outcome;
+	request_finish(req);
+}
+
+static void answer_all_if_settled(struct registration *r)
+{
+	struct list *node;
+
+	while (is_settled(r) && (node = list_pop(&r->waiting)) != NULL)
+		answer_waiting(CONTAINER_OF(node, struct request, parked));
+}
+
+enum outcome registration_settle(struct registration *r, struct request *req)
+{
+	if (r == NULL || is_settled(r) || request_is_oneway(req))
+		return reply_empty(req, SUCCESS, NULL);
+	req->on_deadline = answer_waiting;
+	request_set_deadline(req, SETTLE_MS);
+	list_append(&r->waiting, &req->parked);
+	return PENDING;
+}
+
 /* ---- what comes back ---- */
 
 static void send(struct server *s, struct buf *all, struct buf *one);
@@ -169,6 +208,14 @@ static void note_refusal(struct server *s, const struct command *answer)
 	arena_reset(&arena);
 }
 
+/* A call has ended, and what it brought is done with. */
+static void after_call(struct server *s)
+{
+	if (s->want != WANTS_NOTHING && !timer_is_running(&s->retry))
+		send_alone(s);
+	answer_all_if_settled(s->r);
+}
+
 /* A call has ended. True when the server has answered, whatever it said, and we still run. */
 static bool is_answered(struct server *s, enum rc rc)
 {
@@ -179,6 +226,7 @@ static bool is_answered(struct server *s, enum rc rc)
 		return true;
 	note_failure(s, rc_text(rc));
 	retry_later(s);
+	answer_all_if_settled(s->r);
 	return false;
 }
 
@@ -212,6 +260,7 @@ static void on_registered(void *ctx, enum rc rc, const struct command *answer)
 		return;
 	if (answer->code != SUCCESS) {
 		note_refusal(s, answer);
+		answer_all_if_settled(s->r);
 		return;
 	}
 	if (s->is_failing || !s->has_all)
@@ -220,8 +269,7 @@ static void on_registered(void *ctx, enum rc rc, const struct command *answer)
 	s->retry_ms = 0;
 	s->has_all = true;
 	take_order_topics(s->r->broker, answer->body);
-	if (s->want != WANTS_NOTHING)
-		send_alone(s);
+	after_call(s);
 }
 
 static void on_version(void *ctx, enum rc rc, const struct command *answer)
@@ -238,8 +286,7 @@ static void on_version(void *ctx, enum rc rc, const struct command *answer)
 	    command_decode_ext(answer, &query_data_version_response_header_schema, &h, &arena, &bad) != RC_OK || h.changed)
 		s->want = WANTS_ALL;
 	arena_reset(&arena);
-	if (s->want != WANTS_NOTHING)
-		send_alone(s);
+	after_call(s);
 }
 
 /* ---- what goes out ---- */
@@ -349,15 +396,6 @@ static void on_turn(struct timer *t)
 
 static void on_retry(struct timer *t) { send_alone(CONTAINER_OF(t, struct server, retry)); }
 
-static bool is_all_free(const struct registration *r)
-{
-	for (int i = 0; i < r->count; i++) {
-		if (r->servers[i].is_under_way)
-			return false;
-	}
-	return true;
-}
-
 void registration_topic_changed(struct registration *r, const struct topic *topic)
 {
 	if (r == NULL || !r->is_started || r->is_stopping)
@@ -366,7 +404,7 @@ void registration_topic_changed(struct registration *r, const struct topic *topi
 	r->has_change = true;
 	/* At once, so that it leaves before the answer to the request that made the topic: the Go client asks for the route right
 	 * behind that answer, and fails without (compat/go, 6% of new topics on a loaded machine). More changes go together. */
-	if (topic != NULL && is_all_free(r))
+	if (topic != NULL && is_settled(r))
 		begin_round(r, WANTS_ONE);
 	else
 		timer_start(r->broker->timers, &r->turn, 0);
@@ -437,8 +475,12 @@ void registration_stop(struct registration *r, void (*on_done)(void *ctx), void 
 		.broker_id = c->broker_id,
 	};
 
+	struct list *node;
+
 	stop_timers(r);
 	r->is_stopping = true;
+	while ((node = list_pop(&r->waiting)) != NULL)
+		answer_waiting(CONTAINER_OF(node, struct request, parked));
 	r->on_done = on_done;
 	r->on_done_ctx = ctx;
 	timer_start(r->broker->timers, &r->stop_timer, STOP_MS);
@@ -486,6 +528,7 @@ struct registration *registration_new(struct broker *b)
 	int ha_port = c->ha_listen_port > 0 ? c->ha_listen_port : c->listen_port + 1;
 
 	r->broker = b;
+	list_init(&r->waiting);
 	r->period.on_timer = on_period;
 	r->turn.on_timer = on_turn;
 	r->stop_timer.on_timer = on_stop_timer;

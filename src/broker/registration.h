@@ -4,6 +4,8 @@
 #ifndef BROKER_REGISTRATION_H
 #define BROKER_REGISTRATION_H
 
+#include "remoting/request.h"
+
 struct broker;
 struct registration;
 struct topic;
@@ -12,6 +14,9 @@ struct registration *registration_new(struct broker *b);
 void registration_start(struct registration *r);
 /* A topic was made or changed; NULL: several, or one is gone, or the broker's own settings (perm) changed. Sent once for a turn's changes. */
 void registration_topic_changed(struct registration *r, const struct topic *topic);
+/* Answer `req` with SUCCESS once every name server in good health has what changed up to now, or after a second: whoever made a topic may
+ * ask for its route right behind the answer. Apache's broker blocks for it. Returns what the handler returns. */
+enum outcome registration_settle(struct registration *r, struct request *req);
 /* Unregister everywhere. on_done: on the core, never inside, when all have answered or after 3 s. */
 void registration_stop(struct registration *r, void (*on_done)(void *ctx), void *ctx);
 void registration_free(struct registration *r);

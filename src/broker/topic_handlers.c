@@ -10,6 +10,7 @@
 #include "broker/offset_table.h"
 #include "broker/paging.h"
 #include "broker/reply_json.h"
+#include "broker/registration.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
@@ -58,7 +59,7 @@ static enum outcome reply_put(struct request *req, enum rc rc, const char *why)
 		return reply_error(req, SYSTEM_BUSY, "this broker has %d topics and takes no more", TOPICS_MAX);
 	if (rc != RC_OK)
 		return reply_error(req, SYSTEM_ERROR, "%s", why);
-	return reply_empty(req, SUCCESS, NULL);
+	return registration_settle(((struct broker *)req->core)->registration, req);
 }
 
 enum outcome handle_put_topic(struct request *req)

@@ -1,6 +1,7 @@
 /* A whole broker and whole name servers on virtual time: who registers where, and when. Times of Apache: a register each 30 s
  * (registerNameServerPeriod); that a lost connection or a name server that comes back is not waited for is ours. */
 #include <check.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "broker/topic_table.h"
@@ -111,17 +112,86 @@ START_TEST(new_topic_is_known_at_once)
 }
 END_TEST
 
-START_TEST(many_topics_of_one_turn_are_one_register)
+/* The first one leaves at once, those behind it together. */
+START_TEST(many_topics_of_one_turn_are_two_registers)
 {
 	start("namesrvAddr=" NS1 "\n");
 	sim_forget(sim);
-	make_topic("T1");
-	make_topic("T2");
-	make_topic("T3");
+	for (int i = 0; i < 10; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "T%d", i);
+		make_topic(name);
+	}
 	sim_run(sim);
 	sim_expect(sim, "[0] b > ns1 REGISTER_BROKER");
+	sim_expect(sim, "[0] b > ns1 REGISTER_BROKER");
 	sim_expect_none(sim, "REGISTER_BROKER");
-	ck_assert(has_route(NS1, "T1") && has_route(NS1, "T2") && has_route(NS1, "T3"));
+	ck_assert(has_route(NS1, "T0") && has_route(NS1, "T1") && has_route(NS1, "T9"));
+}
+END_TEST
+
+static struct sim_answer *ask_for_topic(const char *name)
+{
+	struct create_topic_request_header h = {
+		.present = HEADER_ALL(create_topic_request_header) & ~HEADER_BIT(create_topic_request_header, attributes),
+		.topic = slice_of(name),
+		.default_topic = SLICE_LIT("TBW102"),
+		.read_queue_nums = 1,
+		.write_queue_nums = 1,
+		.perm = 6,
+		.topic_filter_type = SLICE_LIT("SINGLE_TAG"),
+	};
+
+	return sim_send(client, BROKER,
+			&(struct sim_request){
+				.code = UPDATE_AND_CREATE_TOPIC, .schema = &create_topic_request_header_schema, .header = &h});
+}
+
+START_TEST(made_topic_is_answered_when_it_is_known)
+{
+	struct sim_answer *a, *b;
+
+	start("namesrvAddr=" NS1 ";" NS2 "\n"); /* ns2 is dead, and not waited for */
+	sim_elapse(sim, 1000);
+	sim_delay(sim, "b", "ns1", 100);
+	a = ask_for_topic("T1");
+	b = ask_for_topic("T2"); /* goes behind the register of T1 */
+	sim_elapse(sim, 199);
+	ck_assert(!a->is_done);
+	sim_elapse(sim, 201);
+	ck_assert_int_eq(sim_code(a), SUCCESS);
+	ck_assert_int_eq(sim_code(b), SUCCESS);
+	ck_assert(has_route(NS1, "T1") && has_route(NS1, "T2"));
+}
+END_TEST
+
+START_TEST(made_topic_is_answered_in_a_second_at_most)
+{
+	struct sim_answer *a;
+
+	start("namesrvAddr=" NS1 "\n");
+	sim_cut(sim, "b", "ns1", true);
+	a = ask_for_topic("T1");
+	sim_elapse(sim, 999);
+	ck_assert(!a->is_done);
+	sim_elapse(sim, 1);
+	ck_assert_int_eq(sim_code(a), SUCCESS);
+}
+END_TEST
+
+START_TEST(asker_of_a_topic_leaves)
+{
+	struct sim_answer *a;
+
+	start("namesrvAddr=" NS1 "\n");
+	sim_cut(sim, "b", "ns1", true);
+	a = ask_for_topic("T1");
+	sim_close(sim, "client", "b");
+	ck_assert_int_eq(a->rc, RC_CLOSED);
+	sim_cut(sim, "b", "ns1", false);
+	sim_elapse(sim, 60000);
+	ck_assert(has_route(NS1, "T1"));
 }
 END_TEST
 
@@ -308,7 +378,10 @@ static Suite *suite_registration(void)
 	tcase_add_test(tc, the_route_is_the_brokers);
 	tcase_add_test(tc, broker_permission_narrows_the_route);
 	tcase_add_test(tc, new_topic_is_known_at_once);
-	tcase_add_test(tc, many_topics_of_one_turn_are_one_register);
+	tcase_add_test(tc, many_topics_of_one_turn_are_two_registers);
+	tcase_add_test(tc, made_topic_is_answered_when_it_is_known);
+	tcase_add_test(tc, made_topic_is_answered_in_a_second_at_most);
+	tcase_add_test(tc, asker_of_a_topic_leaves);
 	tcase_add_test(tc, change_behind_a_register_under_way);
 	tcase_add_test(tc, a_dead_name_server_costs_the_others_nothing);
 	tcase_add_test(tc, name_server_that_comes_late);
