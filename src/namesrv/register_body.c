@@ -63,9 +63,9 @@ static enum rc take_filter_servers(struct register_body *b, const cJSON *list)
 		return RC_MALFORMED;
 	b->has_filter_servers = true;
 	b->filter_servers = mem_zalloc(sizeof(struct slice) * ((size_t)count + 1));
-	JSON_EACH(it, list)
-	if (!json_value_text(it, &b->filter_servers[b->filter_server_count++]))
-		return RC_MALFORMED;
+	JSON_EACH (it, list)
+		if (!json_value_text(it, &b->filter_servers[b->filter_server_count++]))
+			return RC_MALFORMED;
 	return RC_OK;
 }
 
@@ -130,8 +130,7 @@ static enum rc decode_wrapper(struct register_body *b, const cJSON *wrapper)
 {
 	enum rc rc = route_version_read(json_get_object(wrapper, "dataVersion"), &b->version) ? RC_OK : RC_MALFORMED;
 
-	JSON_EACH(it, json_get_object(wrapper, "topicConfigTable"))
-	{
+	JSON_EACH (it, json_get_object(wrapper, "topicConfigTable")) {
 		struct route_topic topic;
 
 		if (b->topic_count == REGISTER_TOPICS_MAX)
@@ -140,9 +139,9 @@ static enum rc decode_wrapper(struct register_body *b, const cJSON *wrapper)
 			return RC_MALFORMED;
 		add_topic(b, &topic);
 	}
-	JSON_EACH(it, json_get_object(wrapper, "topicQueueMappingInfoMap"))
-	if (rc == RC_OK)
-		rc = take_mapping(b, it);
+	JSON_EACH (it, json_get_object(wrapper, "topicQueueMappingInfoMap"))
+		if (rc == RC_OK)
+			rc = take_mapping(b, it);
 	return rc;
 }
 
@@ -187,7 +186,9 @@ static enum rc inflate_body(struct slice body, struct buf *out)
 		z.avail_out = (uInt)step;
 		status = inflate(&z, Z_NO_FLUSH);
 		out->len += step - z.avail_out;
-		if (status != Z_OK && status != Z_STREAM_END) /* Z_BUF_ERROR: the stream is cut */
+		/* A first length that cannot be ends it before more memory is spent (a bomb of zeros, say). */
+		if ((status != Z_OK && status != Z_STREAM_END) || /* Z_BUF_ERROR: the stream is cut */
+		    (out->len >= 4 && get_u32(out->data) - 1 >= REGISTER_PART_MAX))
 			rc = RC_MALFORMED;
 	}
 	inflateEnd(&z);

@@ -14,7 +14,7 @@
 #include "base/json_read.h"
 #include "namesrv/route_table.h"
 
-#define REGISTER_INFLATED_MAX (64u * 1024 * 1024) /* longest text behind a compressed register */
+#define REGISTER_INFLATED_MAX (32u * 1024 * 1024) /* longest text behind a compressed register */
 #define REGISTER_TOPICS_MAX ROUTE_TOPICS_MAX      /* topics in one register */
 #define REGISTER_PART_MAX 65536                   /* data version, filter server list of the compressed form */
 
