@@ -73,8 +73,7 @@ enum rc attributes_parse(struct slice text, struct attribute_changes *out, struc
 enum rc attributes_parse_json(const cJSON *object, struct attribute_changes *out, struct arena *arena, const char **why)
 {
 	out->count = 0;
-	JSON_EACH(member, object)
-	{
+	JSON_EACH (member, object) {
 		struct slice value = {NULL, 0};
 		enum rc rc;
 
@@ -253,8 +252,7 @@ struct topic_attribute *attributes_read_json(const cJSON *object)
 	struct topic_attribute *list = NULL;
 	size_t count = 0;
 
-	JSON_EACH(member, object)
-	{
+	JSON_EACH (member, object) {
 		struct slice value, key = json_name(member);
 
 		if (!json_value_text(member, &value) || key.len > ATTRIBUTE_TEXT_MAX || value.len > ATTRIBUTE_TEXT_MAX)

@@ -264,6 +264,33 @@ void offset_each(struct offset_table *t,
 		visit(ctx, sorted[i]->topic, sorted[i]->group, sorted[i]->queue_ids, sorted[i]->offsets, sorted[i]->count);
 }
 
+/* Where a group's entries begin in the order by group. */
+static size_t first_of_group(struct entry **sorted, size_t count, const char *group)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(sorted[middle]->group.at, group) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void offset_each_topic(struct offset_table *t, struct slice group, void (*visit)(void *ctx, struct slice topic), void *ctx)
+{
+	size_t count = HASH_COUNT(t->offsets.entries);
+	struct entry **sorted = in_order(&t->offsets, &t->offsets.by_group, by_group);
+	char *name = slice_dup(group);
+
+	for (size_t i = first_of_group(sorted, count, name); i < count && slice_eq(sorted[i]->group, group); i++)
+		visit(ctx, sorted[i]->topic);
+	free(name);
+}
+
 bool offset_clone(struct offset_table *t, struct slice src_group, struct slice dest_group, struct slice topic)
 {
 	bool ok = true;

@@ -25,6 +25,8 @@ void offset_each(struct offset_table *t,
 		 void (*visit)(void *ctx, struct slice topic, struct slice group, const int32_t *queue_ids,
 			       const int64_t *offsets, size_t count),
 		 void *ctx);
+/* Visit the topics that a group has offsets on, sorted. The visitor must not change the table. */
+void offset_each_topic(struct offset_table *t, struct slice group, void (*visit)(void *ctx, struct slice topic), void *ctx);
 /* A reset by an admin: the next pull of the group on that queue answers PULL_OFFSET_MOVED to here (resetOffsetTable, 5.x). -1: none. */
 bool offset_has_reset(const struct offset_table *t, struct slice group, struct slice topic, int32_t queue_id); /* not taken yet */
 int64_t offset_take_reset(struct offset_table *t, struct slice group, struct slice topic, int32_t queue_id);

@@ -74,9 +74,8 @@ enum outcome handle_topic_stats(struct request *req)
 /* ---- which topics a group has offsets on, and which groups a topic ---- */
 
 struct names {
-	struct slice wanted; /* the group, or the topic */
-	bool wants_topics;
-	struct slice *items; /* malloc'ed array; the texts belong to the offset table */
+	struct slice topic;  /* whose groups are wanted */
+	struct slice *items; /* malloc'ed array; the texts belong to the tables */
 	size_t count, cap;
 };
 
@@ -92,22 +91,24 @@ static void names_add(struct names *n, struct slice name)
 	n->items[n->count++] = name;
 }
 
-static void collect_name(void *ctx, struct slice topic, struct slice group, const int32_t *queue_ids, const int64_t *offsets,
-			 size_t count)
+static void collect_topic(void *ctx, struct slice topic) { names_add(ctx, topic); }
+
+static void topics_of_group(struct broker *b, struct slice group, struct names *out)
+{
+	*out = (struct names){.items = NULL};
+	offset_each_topic(b->offsets, group, collect_topic, out);
+}
+
+static void collect_group(void *ctx, struct slice topic, struct slice group, const int32_t *queue_ids, const int64_t *offsets,
+			  size_t count)
 {
 	struct names *n = ctx;
 
 	(void)queue_ids;
 	(void)offsets;
 	(void)count;
-	if (slice_eq(n->wants_topics ? group : topic, n->wanted))
-		names_add(n, n->wants_topics ? topic : group);
-}
-
-static void topics_of_group(struct broker *b, struct slice group, struct names *out)
-{
-	*out = (struct names){.wanted = group, .wants_topics = true};
-	offset_each(b->offsets, collect_name, out);
+	if (slice_eq(topic, n->topic))
+		names_add(n, group);
 }
 
 /* ---- 208, 317 ---- */
@@ -179,7 +180,7 @@ enum outcome handle_consume_stats(struct request *req)
 	const struct get_consume_stats_request_header *h = req->header;
 	struct broker *b = req->core;
 	struct slice list = h->topic_list, one;
-	struct names topics = {.wants_topics = true};
+	struct names topics = {.items = NULL};
 	struct json_body body;
 	struct consume_stats s = {.broker = b, .w = &body.w, .group = h->consumer_group};
 
@@ -294,11 +295,11 @@ enum outcome handle_topic_consumed_by(struct request *req)
 {
 	const struct query_topic_consume_by_who_request_header *h = req->header;
 	struct broker *b = req->core;
-	struct names groups = {.wanted = h->topic, .wants_topics = false};
+	struct names groups = {.topic = h->topic};
 	struct live_groups live = {h->topic, &groups};
 
 	client_table_each_consumer_group(b->clients, collect_live_group, &live);
-	offset_each(b->offsets, collect_name, &groups);
+	offset_each(b->offsets, collect_group, &groups);
 	return reply_names(req, "groupList", &groups, NULL);
 }
 

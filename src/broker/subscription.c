@@ -143,8 +143,7 @@ static enum rc read_codes(const cJSON *object, struct subscription *s)
 	struct slice tag;
 	int64_t code;
 
-	JSON_EACH(item, json_get_array(object, "codeSet"))
-	{
+	JSON_EACH (item, json_get_array(object, "codeSet")) {
 		if (!json_value_i64(item, &code) || code < INT32_MIN || code > INT32_MAX)
 			return RC_MALFORMED;
 		if (count == SUBSCRIPTION_TAGS_MAX)
@@ -152,8 +151,7 @@ static enum rc read_codes(const cJSON *object, struct subscription *s)
 		codes[count++] = (int32_t)code;
 	}
 	if (count == 0) {
-		JSON_EACH(item, json_get_array(object, "tagsSet"))
-		{
+		JSON_EACH (item, json_get_array(object, "tagsSet")) {
 			if (!json_value_text(item, &tag))
 				return RC_MALFORMED;
 			if (count == SUBSCRIPTION_TAGS_MAX)
@@ -189,7 +187,9 @@ static char *show(const cJSON *object, const struct subscription *s)
 	json_member_i64(&w, "subVersion", s->version);
 	json_key(&w, "tagsSet");
 	json_array(&w);
-	JSON_EACH(item, json_get_array(object, "tagsSet")) if (json_value_text(item, &tag)) json_text(&w, tag);
+	JSON_EACH (item, json_get_array(object, "tagsSet"))
+		if (json_value_text(item, &tag))
+			json_text(&w, tag);
 	json_array_end(&w);
 	json_member_text(&w, "topic", s->topic);
 	json_object_end(&w);

@@ -236,6 +236,8 @@ START_TEST(consume_and_topic_stats)
 							.topic = SLICE_LIT("T")};
 	struct query_topic_consume_by_who_request_header who = {.present = HEADER_ALL(query_topic_consume_by_who_request_header),
 								.topic = SLICE_LIT("T")};
+	struct query_topics_by_consumer_request_header topics = {.present = HEADER_ALL(query_topics_by_consumer_request_header),
+								 .group = SLICE_LIT("G")};
 	const struct schema *schema = &get_topic_stats_info_request_header_schema;
 
 	expect_answer(ask(client, GET_TOPIC_STATS_INFO, schema, &h, ""), TOPIC_NOT_EXIST, "topic[T] not exist");
@@ -252,6 +254,11 @@ START_TEST(consume_and_topic_stats)
 		  "{\"brokerName\":\"b\",\"queueId\":1,\"topic\":\"T\"}:{\"brokerOffset\":2,\"consumerOffset\":1,");
 	expect_in(ask(client, QUERY_TOPIC_CONSUME_BY_WHO, &query_topic_consume_by_who_request_header_schema, &who, ""),
 		  "{\"groupList\":[\"G\"]}");
+	offset_put(b->offsets, SLICE_LIT("F"), SLICE_LIT("T"), 0, 1);
+	offset_put(b->offsets, SLICE_LIT("GG"), SLICE_LIT("U"), 0, 1);
+	offset_put(b->offsets, SLICE_LIT("G"), SLICE_LIT("A"), 0, 1);
+	expect_in(ask(client, QUERY_TOPICS_BY_CONSUMER, &query_topics_by_consumer_request_header_schema, &topics, ""),
+		  "\"topicList\":[\"A\",\"T\"]}");
 	heartbeat(client, "c1", "G", "U:*:1"); /* live, and not on T any more */
 	expect_in(consume_stats("G", "T"), "\"offsetTable\":{}}");
 	group_find_or_create(b, SLICE_LIT("G"));
