@@ -88,18 +88,23 @@ void log_write(enum log_level level, const char *module, const char *fmt, ...)
 	struct timespec now;
 	struct tm tm;
 	va_list args;
-	size_t n;
+	size_t n, text;
 	int more;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &tm);
 	n = strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S", &tm);
 	n += (size_t)snprintf(line + n, sizeof(line) - n, ",%03ld %s %s - ", now.tv_nsec / 1000000, level_names[level], module);
+	text = n;
 	va_start(args, fmt);
 	more = vsnprintf(line + n, sizeof(line) - n - 1, fmt, args);
 	va_end(args);
 	if (more > 0)
 		n += (size_t)more < sizeof(line) - n - 1 ? (size_t)more : sizeof(line) - n - 2;
+	/* Names in it come from peers: none may begin a line of its own, or steer a terminal. */
+	for (; text < n; text++)
+		if ((unsigned char)line[text] < ' ' || line[text] == 0x7F)
+			line[text] = '?';
 	line[n++] = '\n';
 
 	pthread_mutex_lock(&lock);
