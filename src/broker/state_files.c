@@ -28,6 +28,7 @@ struct state_file {
 	uint64_t save_every_ms;
 	state_encode_fn *encode;
 	bool is_dirty, is_writing;
+	bool is_ahead; /* the file has what was never synced, and its .bak what was: a sync must not take the .bak's place */
 	struct timer timer;
 	struct job job;
 	struct buf text; /* what the job writes */
@@ -54,7 +55,7 @@ static void run(struct job *job)
 {
 	struct state_file *f = CONTAINER_OF(job, struct state_file, job);
 
-	f->rc = small_file_replace(f->path, buf_slice(&f->text), true);
+	f->rc = small_file_replace(f->path, buf_slice(&f->text), !f->is_ahead);
 }
 
 static void done(struct job *job)
@@ -66,6 +67,8 @@ static void done(struct job *job)
 		log_error("broker", "write '%s': %s; the old one stays, next attempt in %d s", f->path, rc_text(f->rc),
 			  RETRY_MS / 1000);
 		f->is_dirty = true;
+	} else {
+		f->is_ahead = false;
 	}
 	if (f->is_dirty)
 		start_timer(f, f->rc != RC_OK ? RETRY_MS : period_of(f));
@@ -87,17 +90,46 @@ static void on_timer(struct timer *timer)
 	executor_submit(f->owner->broker->executor, LANE_STATE, &f->job);
 }
 
-void state_file_mark(struct state_files *s, const char *name)
+/* The callers' names are the literals that were added, so the pointers mostly tell. */
+static struct state_file *find(struct state_files *s, const char *name)
 {
 	struct state_file *f = s->files;
 
-	/* The callers' names are the literals that were added, so the pointers mostly tell. */
 	while (f != NULL && f->name != name && strcmp(f->name, name) != 0)
 		f = f->next;
-	if (f == NULL || f->is_dirty)
+	return f;
+}
+
+static void mark(struct state_file *f)
+{
+	if (f->is_dirty)
 		return;
 	f->is_dirty = true;
 	start_timer(f, period_of(f));
+}
+
+void state_file_mark(struct state_files *s, const char *name)
+{
+	struct state_file *f = find(s, name);
+
+	if (f != NULL)
+		mark(f);
+}
+
+void state_file_mark_at_once(struct state_files *s, const char *name)
+{
+	struct state_file *f = find(s, name);
+
+	if (f == NULL)
+		return;
+	if (!f->is_writing && f->text.len <= STATE_FILE_AT_ONCE_MAX) {
+		encode(f);
+		if (small_file_replace_unsynced(f->path, buf_slice(&f->text), !f->is_ahead) == RC_OK)
+			f->is_ahead = true;
+		else
+			log_warn("broker", "write '%s' failed; it is tried again", f->path);
+	}
+	mark(f);
 }
 
 /* ---- loading ---- */
@@ -174,8 +206,10 @@ void state_files_save_now(struct state_files *s)
 			continue;
 		timer_stop(s->broker->timers, &f->timer);
 		encode(f);
-		rc = small_file_replace(f->path, buf_slice(&f->text), true);
-		if (rc != RC_OK)
+		rc = small_file_replace(f->path, buf_slice(&f->text), !f->is_ahead);
+		if (rc == RC_OK)
+			f->is_ahead = false;
+		else
 			log_error("broker", "write '%s': %s; the old one stays", f->path, rc_text(rc));
 	}
 }

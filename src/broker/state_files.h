@@ -24,6 +24,10 @@ void state_files_free(struct state_files *s); /* writes what is dirty, blocking 
 enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_every_ms, state_encode_fn *encode,
 		       state_decode_fn *decode, char **error);
 void state_file_mark(struct state_files *s, const char *name); /* cheap when marked already */
+/* Mark, and write at once into the page cache, so that what is acknowledged next survives a kill -9 of this process. Blocks for some
+ * 0.1 ms. Only marks while a write is under way or the file is larger than STATE_FILE_AT_ONCE_MAX. */
+#define STATE_FILE_AT_ONCE_MAX (1024 * 1024)
+void state_file_mark_at_once(struct state_files *s, const char *name);
 void state_files_save_now(struct state_files *s); /* writes what is dirty, blocking; dirty files whose job is under way stay */
 
 #endif

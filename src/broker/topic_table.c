@@ -171,7 +171,11 @@ static void changed(struct broker *b, const struct topic *topic)
 	struct topic_table *t = b->topics;
 
 	data_version_bump(&t->version, b->wall_ms);
-	state_file_mark(b->state_files, STATE_FILE);
+	/* A message to a topic that a killed broker has forgotten would be acknowledged and never seen. */
+	if (topic != NULL)
+		state_file_mark_at_once(b->state_files, STATE_FILE);
+	else
+		state_file_mark(b->state_files, STATE_FILE);
 	if (t->on_change != NULL)
 		t->on_change(t->on_change_ctx, topic);
 }

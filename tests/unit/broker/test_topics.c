@@ -100,6 +100,20 @@ static const struct {
 	{"a|b-c_d%E9", SUCCESS, NULL},
 };
 
+/* What a kill -9 right behind the answer leaves: the topic is in the file before any job has run. */
+START_TEST(made_topic_is_on_file_at_once)
+{
+	char *text;
+
+	sim_hold_jobs(sim, true);
+	expect_answer(make_topic("AtOnce", 4, ""), SUCCESS, NULL);
+	text = state_text("topics.json");
+	ck_assert_ptr_nonnull(strstr(text, "\"AtOnce\""));
+	free(text);
+	sim_hold_jobs(sim, false);
+}
+END_TEST
+
 START_TEST(topic_names)
 {
 	expect_answer(make_topic(names[_i].name, 1, ""), names[_i].code, names[_i].remark);
@@ -322,6 +336,7 @@ Suite *suite_topics(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, system_topics_are_made_at_start, 0, COUNT_OF(system_topics));
 	tcase_add_test(tc, make_change_read_delete);
+	tcase_add_test(tc, made_topic_is_on_file_at_once);
 	tcase_add_loop_test(tc, topic_names, 0, COUNT_OF(names));
 	tcase_add_loop_test(tc, topic_attributes, 0, COUNT_OF(attributes));
 	tcase_add_test(tc, bad_perm_and_queue_counts);
