@@ -93,6 +93,15 @@ static void tail_set_size(struct store_queue *q, uint32_t cap)
 	queue_touch(q);
 }
 
+void queue_tail_shrink(struct store_queue *q)
+{
+	if (q->tail == NULL || q->tail->cap <= QUEUE_TAIL_FILE_AT * 2)
+		return;
+	if (q->end - q->tail->from > QUEUE_TAIL_HOT)
+		q->tail->from = q->end - QUEUE_TAIL_HOT;
+	tail_set_size(q, QUEUE_TAIL_HOT);
+}
+
 static void tail_make_room(struct store_queue *q)
 {
 	struct queue_tail *tail = q->tail;

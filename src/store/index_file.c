@@ -33,7 +33,10 @@ enum rc index_header_read(int fd, struct index_shape shape, struct index_header 
 				   (int64_t)get_u64(b + 24), get_u32(b + 32),	      get_u32(b + 36)};
 	if ((int32_t)h->count <= 0)
 		h->count = 1; /* Apache IndexHeader.load */
-	return h->count > shape.entries || h->slots_used > shape.slots ? RC_CORRUPT : RC_OK;
+	if (h->count > shape.entries || h->slots_used > shape.slots || h->begin_at < 0 || h->end_at < h->begin_at || h->begin_ms < 0 ||
+	    h->end_ms < 0)
+		return RC_CORRUPT;
+	return RC_OK;
 }
 
 enum rc index_header_write(int fd, const struct index_header *h)

@@ -36,7 +36,7 @@ struct index_entry {
 };
 
 int64_t index_file_bytes(struct index_shape shape);
-/* RC_CORRUPT when the header cannot be: count or slots over the shape. */
+/* RC_CORRUPT when the header cannot be: count or slots over the shape, offsets that fall, anything below zero. */
 enum rc index_header_read(int fd, struct index_shape shape, struct index_header *h);
 enum rc index_header_write(int fd, const struct index_header *h);
 enum rc index_entry_read(int fd, struct index_shape shape, uint32_t i, struct index_entry *e);

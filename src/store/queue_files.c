@@ -18,6 +18,7 @@
 #include "store/queue_internal.h"
 
 #define NAME_DIGITS 20
+#define PAGE 4096
 #define FILLER_RUN 2048 /* fillers written with one call */
 
 bool queue_file_path(const struct queue_place *p, int64_t begin, char out[PATH_MAX])
@@ -179,34 +180,6 @@ static size_t run_start(const int64_t *begins, size_t count, int64_t file_entrie
 	return i;
 }
 
-enum rc queue_load(struct store_queue *q)
-{
-	struct queue_place p = queue_place_of(q);
-	struct queue_table *t = queue_table_of(q);
-	int64_t *begins;
-	size_t count, skip;
-	enum rc rc = queue_file_list(&p, &begins, &count);
-
-	if (rc == RC_OK && count > 0) {
-		skip = run_start(begins, count, p.file_entries);
-		if (skip)
-			log_warn("store", "topic '%s' queue %" PRId32 ": consume queue files before '%020" PRId64 "' do not join, they are left out",
-				 p.topic, p.id, begins[skip] * QUEUE_ENTRY_BYTES);
-		q->has_files = true;
-		q->first = q->min = begins[skip];
-		rc = find_end(q, &p, begins + skip, count - skip);
-		q->filed = q->synced = q->end;
-		if (rc == RC_OK)
-			rc = queue_file_first_alive(&p, t->store->fds, q->first, q->end, t->store->log.min, &q->min);
-		if (rc == RC_OK && t->log_end != INT64_MAX)
-			rc = queue_cut(q, t->log_end);
-	}
-	free(begins);
-	q->next = q->visible = q->end;
-	q->is_loaded = rc == RC_OK;
-	return rc;
-}
-
 /* ---- writing ---- */
 
 /* A file that nobody can see half-made: Apache takes a file of another size for damage and does not start. */
@@ -318,7 +291,6 @@ enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64
 
 /* ---- cutting ---- */
 
-/* Nothing may stand behind the end: after more appends and a second crash it would look like entries. */
 static enum rc clear_behind(const struct queue_place *p, struct fd_cache *fds, int64_t end)
 {
 	int64_t begin = end - end % p->file_entries, *begins;
@@ -366,37 +338,153 @@ static enum rc find_cut(struct store_queue *q, int64_t log_end, int64_t *cut)
 	return RC_OK;
 }
 
-static bool stands_something(struct store_queue *q)
+/* The page that the end is in is looked at; behind it the file has no blocks when nothing was ever written there. */
+static bool stands_in_file(const struct queue_place *p, struct fd_cache *fds, int64_t end)
+{
+	static const uint8_t zeros[PAGE];
+	int64_t begin = end - end % p->file_entries, at = (end - begin) * QUEUE_ENTRY_BYTES, next = (at / PAGE + 1) * PAGE;
+	uint8_t page[PAGE];
+	char path[PATH_MAX];
+	size_t got;
+	off_t data;
+	int fd;
+
+	if (!queue_file_path(p, begin, path) || fd_cache_get(fds, p->serial, begin, path, O_RDWR, &fd) != RC_OK)
+		return false;
+	if (io_read_some(fd, page, (size_t)(next - at), at, &got) == RC_OK && memcmp(page, zeros, got) != 0)
+		return true;
+	data = lseek(fd, next, SEEK_DATA);
+	return data >= 0 || (errno != ENXIO && errno != EINVAL);
+}
+
+/* Nothing may stand behind the end: after more appends and a second crash it would look like entries. `last`: begin of the last file. */
+static bool stands_something(struct store_queue *q, int64_t last)
 {
 	struct queue_place p = queue_place_of(q);
-	struct queue_entry e;
 
-	return queue_file_entry(&p, queue_table_of(q)->store->fds, q->end, &e) == RC_OK && (e.at != 0 || e.size != 0 || e.tags_code != 0);
+	return last > q->end || stands_in_file(&p, queue_table_of(q)->store->fds, q->end);
+}
+
+static void set_end(struct store_queue *q, int64_t end)
+{
+	struct queue_table *t = queue_table_of(q);
+
+	t->unfiled -= q->end - q->filed;
+	q->filed = q->filed < end ? q->filed : end;
+	q->synced = q->synced < end ? q->synced : end;
+	q->min = q->min < end ? q->min : end;
+	q->end = end;
+	t->unfiled += q->end - q->filed;
+	if (q->tail && q->tail->from > end)
+		q->tail->from = end;
+	if (q->next > end || q->visible > end)
+		q->next = q->visible = end;
+	if (!t->is_running) /* later it is the lane's, which has nothing open of a queue that was not loaded (queue_retention.c) */
+		fd_cache_forget_owner(t->lane_fds, q->serial);
 }
 
 enum rc queue_cut(struct store_queue *q, int64_t log_end)
 {
-	struct queue_table *t = queue_table_of(q);
 	struct queue_place p = queue_place_of(q);
-	int64_t cut, was = q->end;
+	int64_t cut;
 	enum rc rc = find_cut(q, log_end, &cut);
 
-	if (rc != RC_OK || (cut == was && (!q->has_files || !stands_something(q))))
+	if (rc != RC_OK || cut == q->end)
 		return rc;
-	log_info("store", "topic '%s' queue %" PRId32 ": entries from %" PRId64 " on point behind the end of the log, cut", p.topic, p.id, cut);
-	t->unfiled -= q->end - q->filed;
-	if (q->filed > cut)
-		q->filed = cut;
-	if (q->synced > cut)
-		q->synced = cut;
-	q->end = cut;
-	t->unfiled += q->end - q->filed;
-	if (q->tail && q->tail->from > cut)
-		q->tail->from = cut;
-	if (q->min > cut)
-		q->min = cut;
-	if (q->next > cut || q->visible > cut)
-		q->next = q->visible = cut;
-	fd_cache_forget_owner(t->lane_fds, q->serial);
-	return q->has_files ? clear_behind(&p, t->store->fds, cut) : RC_OK;
+	set_end(q, cut);
+	return q->has_files ? clear_behind(&p, queue_table_of(q)->store->fds, cut) : RC_OK;
+}
+
+/* ---- loading ---- */
+
+/* Another message stands where the entry points. What cannot be read, or is no message at all, proves nothing: it may be damaged. */
+static bool is_stranger(const struct store_queue *q, int64_t i, struct queue_entry e)
+{
+	struct store *s = queue_table_of(q)->store;
+	struct slice value;
+	struct message m;
+	uint8_t *bytes;
+	bool is;
+
+	if (queue_entry_is_filler(e) || e.at < s->log.min || e.size > s->log.segment_bytes)
+		return false;
+	bytes = mem_try_alloc((size_t)e.size);
+	if (bytes == NULL)
+		return false;
+	is = commit_log_read(&s->log, e.at, bytes, (size_t)e.size, false) == RC_OK &&
+	     message_decode((struct slice){(const char *)bytes, (size_t)e.size}, false, &m) == RC_OK &&
+	     !(m.queue_offset == i && m.queue_id == q->id && slice_eq(m.topic, queue_topic_name(q))) &&
+	     !message_property(m.properties, "INNER_MULTI_DISPATCH", &value); /* stands in several queues (Apache enableMultiDispatch) */
+	free(bytes);
+	return is;
+}
+
+/* Entries of messages that a power failure took from the log were cut off then if the queue was in use. If it was not, they point at what
+ * the log has had there since: other messages. They are the last ones, so halving finds the first of them. */
+static enum rc drop_strangers(struct store_queue *q)
+{
+	int64_t low = q->min, high = q->end;
+	struct queue_entry e;
+	enum rc rc;
+
+	if (high == low)
+		return RC_OK;
+	rc = consume_queue_entry(q, high - 1, &e);
+	if (rc != RC_OK || !is_stranger(q, high - 1, e))
+		return rc;
+	while (rc == RC_OK && low < high) {
+		int64_t mid = low + (high - low) / 2;
+
+		rc = consume_queue_entry(q, mid, &e);
+		if (rc == RC_OK && !is_stranger(q, mid, e))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (rc == RC_OK)
+		log_warn("store", "topic '%s' queue %" PRId32 ": entries from %" PRId64 " on are of messages that are not in the log, cut",
+			 q->topic->name, q->id, low);
+	if (rc == RC_OK)
+		set_end(q, low);
+	return rc;
+}
+
+static enum rc load_files(struct store_queue *q, const int64_t *begins, size_t count)
+{
+	size_t skip = run_start(begins, count, queue_table_of(q)->file_entries);
+	struct queue_table *t = queue_table_of(q);
+	struct queue_place p = queue_place_of(q);
+	enum rc rc;
+
+	if (skip)
+		log_warn("store", "topic '%s' queue %" PRId32 ": consume queue files before '%020" PRId64 "' do not join, they are left out",
+			 p.topic, p.id, begins[skip] * QUEUE_ENTRY_BYTES);
+	q->has_files = true;
+	q->first = q->min = begins[skip];
+	rc = find_end(q, &p, begins + skip, count - skip);
+	q->filed = q->synced = q->end;
+	if (rc == RC_OK)
+		rc = queue_file_first_alive(&p, t->store->fds, q->first, q->end, t->store->log.min, &q->min);
+	if (rc == RC_OK)
+		rc = drop_strangers(q);
+	if (rc == RC_OK && t->log_end != INT64_MAX)
+		rc = queue_cut(q, t->log_end);
+	if (rc == RC_OK && t->log_end != INT64_MAX && stands_something(q, begins[count - 1]))
+		rc = clear_behind(&p, t->store->fds, q->end);
+	return rc;
+}
+
+enum rc queue_load(struct store_queue *q)
+{
+	struct queue_place p = queue_place_of(q);
+	int64_t *begins;
+	size_t count;
+	enum rc rc = queue_file_list(&p, &begins, &count);
+
+	if (rc == RC_OK && count > 0)
+		rc = load_files(q, begins, count);
+	free(begins);
+	q->next = q->visible = q->end;
+	q->is_loaded = rc == RC_OK;
+	return rc;
 }

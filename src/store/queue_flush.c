@@ -101,8 +101,10 @@ static void part_written(struct flush_part *p)
 		q->has_files = true;
 		queue_touch(q);
 	}
-	if (q->filed == q->end)
+	if (q->filed == q->end) {
+		queue_tail_shrink(q);
 		return;
+	}
 	if (p->goes_on && list_is_empty(&q->dirty_link))
 		list_prepend(&t->flush.round, &q->dirty_link);
 	else

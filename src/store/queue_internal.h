@@ -121,6 +121,7 @@ enum rc queue_file_first_alive(const struct queue_place *p, struct fd_cache *fds
 enum rc queue_load(struct store_queue *q);           /* folder and files -> first, min, filed, end */
 enum rc queue_cut(struct store_queue *q, int64_t log_end); /* entries beyond the log go (blocks; recovery) */
 void queue_tail_free(struct store_queue *q);
+void queue_tail_shrink(struct store_queue *q);       /* after a burst, when all is filed: to QUEUE_TAIL_HOT */
 void queue_tails_trim(struct queue_table *t);        /* to QUEUE_TAILS_BYTES */
 void queue_touch(struct store_queue *q);             /* used now */
 void queue_mark_dirty(struct store_queue *q);

@@ -46,7 +46,7 @@ static enum rc remove_file(struct retention_job *j, const struct queue_place *p,
 	return rc;
 }
 
-static void retain_one(struct retention_job *j, struct retention_item *item)
+static void look_at_files(struct retention_job *j, struct retention_item *item)
 {
 	const struct queue_place *p = &item->place;
 	struct fd_cache *fds = j->table->lane_fds;
@@ -66,6 +66,14 @@ static void retain_one(struct retention_job *j, struct retention_item *item)
 	    queue_file_first_alive(p, fds, begins[i], item->filed > begins[i] ? item->filed : begins[i], j->log_min, &item->min) != RC_OK)
 		item->min = -1;
 	free(begins);
+}
+
+/* A queue that is not loaded may be cut by the core when it is: no descriptor of a file that is unlinked then may be left here. */
+static void retain_one(struct retention_job *j, struct retention_item *item)
+{
+	look_at_files(j, item);
+	if (item->filed < 0)
+		fd_cache_forget_owner(j->table->lane_fds, item->place.serial);
 }
 
 static void run_retention(struct job *job)

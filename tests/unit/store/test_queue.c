@@ -196,6 +196,60 @@ START_TEST(nothing_stands_behind_a_cut)
 }
 END_TEST
 
+/* Entries of messages that a power failure took from the log stay in the files of a queue that nobody used since; the log goes on over them. */
+START_TEST(entries_of_other_messages_are_cut)
+{
+	struct queue_entry entries[10], e;
+	struct store_queue *q;
+
+	rig_open(r);
+	for (int i = 0; i < 10; i++)
+		rig_send(r, "A", 0, "one");
+	rig_turn(r);
+	q = store_queue_find(r->store, SLICE_LIT("A"), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_eq(consume_queue_entry(q, i, &entries[i]), RC_OK);
+	for (int i = 0; i < 10; i++)
+		rig_send(r, "B", 0, "two");
+	rig_turn(r);
+	q = store_queue_find(r->store, SLICE_LIT("B"), 0);
+	for (int i = 6; i < 10; i++) {
+		ck_assert_int_eq(consume_queue_entry(q, i, &e), RC_OK);
+		entries[i] = e; /* same place, same size: B's messages from the 6th on */
+	}
+	rig_close(r);
+	make_file("A", 0, 0, entries, 10, FILE_BYTES);
+	rig_open(r);
+	ck_assert_int_eq(rig_max(r, "A", 0), 6);
+	ck_assert_int_eq(rig_max(r, "B", 0), 10);
+	rig_send(r, "A", 0, "three");
+	rig_turn(r);
+	ck_assert_str_eq(rig_body(r, "A", 0, 6), "three");
+}
+END_TEST
+
+START_TEST(nothing_stands_behind_a_hole)
+{
+	struct queue_entry entries[FILE_ENTRIES];
+	struct queue_table *t;
+	uint8_t *bytes;
+	off_t len;
+
+	fill(entries, FILE_ENTRIES, 0);
+	memset(entries + 30, 0, 40 * sizeof(entries[0]));
+	make_file("T", 0, 0, entries, FILE_ENTRIES - 1, FILE_BYTES);
+	make_file("T", 0, 100, entries + 31, 50, FILE_BYTES); /* begins with a hole */
+	t = open_table(0, 5000);
+	ck_assert_int_eq(queue_table_get(t, SLICE_LIT("T"), 0, false)->end, 30);
+	queue_table_close(t);
+	bytes = read_file("T", 0, 0, &len);
+	for (int i = 30 * QUEUE_ENTRY_BYTES; i < FILE_BYTES; i++)
+		ck_assert_uint_eq(bytes[i], 0);
+	free(bytes);
+	ck_assert_ptr_null(read_file("T", 0, 100, &len));
+}
+END_TEST
+
 START_TEST(short_file_has_its_whole_entries_and_grows_again)
 {
 	struct queue_entry entries[FILE_ENTRIES];
@@ -691,6 +745,8 @@ Suite *suite_queue(void)
 	tcase_add_loop_test(tc, loads_what_stands_in_the_files, 0, (int)COUNT_OF(loads));
 	tcase_add_test(tc, fillers_are_before_the_first_message);
 	tcase_add_test(tc, nothing_stands_behind_a_cut);
+	tcase_add_test(tc, entries_of_other_messages_are_cut);
+	tcase_add_test(tc, nothing_stands_behind_a_hole);
 	tcase_add_test(tc, short_file_has_its_whole_entries_and_grows_again);
 	tcase_add_test(tc, larger_files_stop_the_start);
 	tcase_add_loop_test(tc, other_forms_of_queues_stop_the_start, 0, 2);
