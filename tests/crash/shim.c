@@ -1,0 +1,394 @@
+/* Happy path: each wrapper finds out whether its call is about the store, counts it before and after, and lets it through.
+ * Failure: a call that fails is counted before only, and leaves no trace in power.c. */
+#include "tests/crash/shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/crash/power.h"
+
+enum when { BEFORE, AFTER, DURING };
+
+static struct {
+	bool is_set;
+	enum when when;
+	char call[32], area[32];
+	uint64_t nth, seen;
+} plan;
+
+static char root[SHIM_PATH_MAX], report[SHIM_PATH_MAX + 16];
+static char *paths[SHIM_FDS_MAX]; /* of open files and folders of the store */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_close(int fd);
+ssize_t __wrap_write(int fd, const void *bytes, size_t n);
+ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t at);
+int __wrap_fdatasync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_syncfs(int fd);
+int __wrap_fallocate(int fd, int mode, off_t at, off_t bytes);
+int __wrap_ftruncate(int fd, off_t bytes);
+int __wrap_truncate(const char *path, off_t bytes);
+int __wrap_rename(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+int __wrap_unlink(const char *path);
+int __wrap_mkdir(const char *path, mode_t mode);
+
+/* ---- the plan ---- */
+
+static void set_plan(const char *text)
+{
+	char when[16];
+	unsigned long long nth;
+
+	if (sscanf(text, "%15[^:]:%31[^:]:%31[^:]:%llu", when, plan.call, plan.area, &nth) != 4) {
+		fprintf(stderr, "FUSEE_CRASH_AT is '%s', not WHEN:CALL:AREA:N\n", text);
+		exit(2);
+	}
+	plan.when = strcmp(when, "before") == 0 ? BEFORE : strcmp(when, "after") == 0 ? AFTER : DURING;
+	plan.nth = nth;
+	plan.is_set = true;
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	const char *at = getenv("FUSEE_CRASH_AT"), *power = getenv("FUSEE_CRASH_POWER"), *in = getenv("FUSEE_CRASH_ROOT");
+	char stash[SHIM_PATH_MAX];
+
+	if (in == NULL || strlen(in) > SHIM_PATH_MAX - 64)
+		return;
+	snprintf(root, sizeof(root), "%s", in);
+	snprintf(report, sizeof(report), "%s.report", root);
+	snprintf(stash, sizeof(stash), "%.400s.stash", root);
+	if (at)
+		set_plan(at);
+	if (power)
+		power_init(strtoull(power, NULL, 10), stash);
+}
+
+static void write_report(int64_t lost)
+{
+	char text[128];
+	int fd = __real_open(report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int n = snprintf(text, sizeof(text), "%lld\n", (long long)lost);
+
+	if (fd >= 0)
+		(void)!__real_write(fd, text, (size_t)n);
+}
+
+/* The lock is held and never given back: nobody changes the store any more. */
+static void die(void)
+{
+	write_report(power_is_on() ? power_cut() : INT64_MAX);
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+}
+
+static bool is_planned(const char *call, const char *path)
+{
+	const char *area = path ? shim_area(path) : NULL;
+
+	return plan.is_set && area && (strcmp(plan.call, "any") == 0 || strcmp(plan.call, call) == 0) &&
+	       (strcmp(plan.area, "any") == 0 || strcmp(plan.area, area) == 0);
+}
+
+/* Takes the lock. True: this write shall be cut short, and after() must come. */
+static bool before(const char *call, const char *path)
+{
+	pthread_mutex_lock(&lock);
+	if (!is_planned(call, path) || ++plan.seen != plan.nth)
+		return false;
+	if (plan.when == BEFORE)
+		die();
+	return true;
+}
+
+static void after(bool is_now)
+{
+	if (is_now)
+		die();
+	pthread_mutex_unlock(&lock);
+}
+
+/* ---- what a path is ---- */
+
+const char *shim_area(const char *path)
+{
+	static const char *const areas[] = {"commitlog", "consumequeue", "index", "checkpoint", "abort", "lock", "config"};
+	size_t n = strlen(root);
+
+	if (n == 0 || strncmp(path, root, n) != 0 || (path[n] != '/' && path[n] != '\0'))
+		return NULL;
+	for (size_t i = 0; path[n] && i < sizeof(areas) / sizeof(areas[0]); i++) {
+		size_t len = strlen(areas[i]);
+
+		if (strncmp(path + n + 1, areas[i], len) == 0 && (path[n + 1 + len] == '/' || path[n + 1 + len] == '\0'))
+			return areas[i];
+	}
+	return "other";
+}
+
+const char *shim_path(int fd) { return fd >= 0 && fd < SHIM_FDS_MAX ? paths[fd] : NULL; }
+
+/* ---- open files ---- */
+
+static void opened(int fd, const char *path)
+{
+	if (fd >= 0 && fd < SHIM_FDS_MAX && shim_area(path))
+		paths[fd] = strdup(path);
+}
+
+/* O_TRUNC changes data and size, which power.c must see first. */
+static void before_truncation(const char *path)
+{
+	int fd = power_is_on() ? __real_open(path, O_RDWR | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	power_before_size(fd, path, 0);
+	__real_close(fd);
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+	bool is_new = (flags & O_CREAT) && shim_area(path) && access(path, F_OK) != 0, is_now = false;
+	int fd;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? (mode_t)va_arg(args, int) : 0;
+	va_end(args);
+	if (is_new) {
+		is_now = before("create", path);
+		power_before_create(path);
+	} else {
+		pthread_mutex_lock(&lock);
+		if ((flags & O_TRUNC) && shim_area(path))
+			before_truncation(path);
+	}
+	fd = __real_open(path, flags, mode);
+	if (fd < 0 && is_new)
+		power_forget_name();
+	opened(fd, path);
+	after(is_now);
+	return fd;
+}
+
+int __wrap_close(int fd)
+{
+	int result;
+
+	pthread_mutex_lock(&lock);
+	if (fd >= 0 && fd < SHIM_FDS_MAX) {
+		free(paths[fd]);
+		paths[fd] = NULL;
+	}
+	result = __real_close(fd);
+	pthread_mutex_unlock(&lock);
+	return result;
+}
+
+/* ---- data ---- */
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t n)
+{
+	const char *path = shim_path(fd);
+	ssize_t result;
+	bool is_now;
+
+	if (path == NULL)
+		return __real_write(fd, bytes, n);
+	is_now = before("write", path);
+	power_before_data(fd, path, lseek(fd, 0, SEEK_CUR), (int64_t)n);
+	result = __real_write(fd, bytes, is_now && plan.when == DURING ? n / 2 : n);
+	after(is_now);
+	return result;
+}
+
+static ssize_t write_half(int fd, const struct iovec *iov, int count, off_t at, size_t bytes)
+{
+	size_t left = bytes / 2;
+
+	for (int i = 0; i < count && left > 0; i++) {
+		size_t n = iov[i].iov_len < left ? iov[i].iov_len : left;
+
+		if (pwrite(fd, iov[i].iov_base, n, at) < 0)
+			return -1;
+		at += (off_t)n;
+		left -= n;
+	}
+	return (ssize_t)(bytes / 2);
+}
+
+ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t at)
+{
+	const char *path = shim_path(fd);
+	size_t bytes = 0;
+	ssize_t result;
+	bool is_now;
+
+	if (path == NULL)
+		return __real_pwritev(fd, iov, count, at);
+	for (int i = 0; i < count; i++)
+		bytes += iov[i].iov_len;
+	is_now = before("pwritev", path);
+	power_before_data(fd, path, at, (int64_t)bytes);
+	result = is_now && plan.when == DURING ? write_half(fd, iov, count, at, bytes) : __real_pwritev(fd, iov, count, at);
+	after(is_now);
+	return result;
+}
+
+int __wrap_fallocate(int fd, int mode, off_t at, off_t bytes)
+{
+	const char *path = shim_path(fd);
+	struct stat st;
+	bool is_now;
+	int result;
+
+	if (path == NULL)
+		return __real_fallocate(fd, mode, at, bytes);
+	is_now = before("fallocate", path);
+	if ((mode & (FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE)) && fstat(fd, &st) == 0 && at < st.st_size)
+		power_before_data(fd, path, at, at + bytes < st.st_size ? bytes : st.st_size - at);
+	result = __real_fallocate(fd, mode, at, bytes);
+	after(is_now);
+	return result;
+}
+
+int __wrap_ftruncate(int fd, off_t bytes)
+{
+	const char *path = shim_path(fd);
+	bool is_now;
+	int result;
+
+	if (path == NULL)
+		return __real_ftruncate(fd, bytes);
+	is_now = before("ftruncate", path);
+	power_before_size(fd, path, bytes);
+	result = __real_ftruncate(fd, bytes);
+	after(is_now);
+	return result;
+}
+
+int __wrap_truncate(const char *path, off_t bytes)
+{
+	int fd = __wrap_open(path, O_RDWR | O_CLOEXEC), result;
+
+	if (fd < 0)
+		return -1;
+	result = __wrap_ftruncate(fd, bytes);
+	__wrap_close(fd);
+	return result;
+}
+
+/* ---- syncs: the call itself is made without the lock, since others write meanwhile ---- */
+
+static int sync_with(int fd, const char *call, int (*sync)(int fd), bool everything)
+{
+	const char *path = shim_path(fd);
+	bool is_now;
+	uint64_t mark;
+	struct stat st;
+	int result;
+
+	if (path == NULL)
+		return sync(fd);
+	is_now = before(call, path);
+	mark = power_sync_begin();
+	if (is_now) { /* it must be the one at which the process ends */
+		result = sync(fd);
+	} else {
+		pthread_mutex_unlock(&lock);
+		result = sync(fd);
+		pthread_mutex_lock(&lock);
+	}
+	if (result == 0 && !everything && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		power_folder_synced(shim_path(fd), mark);
+	else if (result == 0)
+		power_sync_end(everything ? -1 : fd, mark);
+	after(is_now);
+	return result;
+}
+
+int __wrap_fdatasync(int fd) { return sync_with(fd, "fdatasync", __real_fdatasync, false); }
+int __wrap_fsync(int fd) { return sync_with(fd, "fsync", __real_fsync, false); }
+int __wrap_syncfs(int fd) { return sync_with(fd, "syncfs", __real_syncfs, true); }
+
+/* ---- names ---- */
+
+int __wrap_rename(const char *from, const char *to)
+{
+	bool is_now;
+	int result;
+
+	if (shim_area(to) == NULL)
+		return __real_rename(from, to);
+	is_now = before("rename", to);
+	power_before_rename(from, to);
+	result = __real_rename(from, to);
+	if (result != 0)
+		power_forget_name();
+	after(is_now);
+	return result;
+}
+
+int __wrap_link(const char *from, const char *to)
+{
+	bool is_now;
+	int result;
+
+	if (shim_area(to) == NULL)
+		return __real_link(from, to);
+	is_now = before("link", to);
+	power_before_link(to);
+	result = __real_link(from, to);
+	if (result != 0)
+		power_forget_name();
+	after(is_now);
+	return result;
+}
+
+int __wrap_unlink(const char *path)
+{
+	bool is_now;
+	int result;
+
+	if (shim_area(path) == NULL)
+		return __real_unlink(path);
+	if (access(path, F_OK) != 0)
+		return __real_unlink(path);
+	is_now = before("unlink", path);
+	power_before_unlink(path);
+	result = __real_unlink(path);
+	if (result != 0)
+		power_forget_name();
+	after(is_now);
+	return result;
+}
+
+int __wrap_mkdir(const char *path, mode_t mode)
+{
+	bool is_now;
+	int result;
+
+	if (shim_area(path) == NULL || access(path, F_OK) == 0)
+		return __real_mkdir(path, mode);
+	is_now = before("mkdir", path);
+	power_before_mkdir(path);
+	result = __real_mkdir(path, mode);
+	if (result != 0)
+		power_forget_name();
+	after(is_now);
+	return result;
+}
