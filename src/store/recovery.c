@@ -21,6 +21,7 @@
 #define APACHE_SAFETY_MS 3000 /* StoreCheckpoint.getMinTimestamp */
 #define PROGRESS_BYTES (64 << 20)
 #define GAP_MAX 65536               /* entries that a hole may have cost a queue */
+#define OFFSET_MAX (1ll << 48)      /* no queue gets there */
 #define CLOCK_STEP_MS 86400000      /* a store time further ahead than this is damage */
 
 struct recovery {
@@ -295,7 +296,9 @@ static enum rc put_entry(struct recovery *r, const struct message *m, int32_t si
 
 	if (q == NULL)
 		return RC_OK; /* a name that is no folder: said by the table */
-	if (m->queue_offset > q->end)
+	if (m->queue_offset > OFFSET_MAX)
+		rc = suspect(r, m);
+	else if (m->queue_offset > q->end)
 		rc = fill_gap(r, q, m);
 	else if (m->queue_offset < q->end)
 		rc = take_place(r, q, m);

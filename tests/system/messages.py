@@ -17,7 +17,7 @@ SUBSCRIPTION = 4
 class Message:
     """One stored message, as pull answers carry it (all hosts IPv4)."""
 
-    def __init__(self, topic, body, properties, queue_id, queue_offset, physical_offset, reconsume_times):
+    def __init__(self, topic, body, properties, queue_id, queue_offset, physical_offset, reconsume_times, store_timestamp=0):
         self.topic = topic
         self.body = body
         self.properties = properties
@@ -25,6 +25,7 @@ class Message:
         self.queue_offset = queue_offset
         self.physical_offset = physical_offset
         self.reconsume_times = reconsume_times
+        self.store_timestamp = store_timestamp
 
 
 def decode(data):
@@ -54,7 +55,7 @@ def _decode_one(m):
     if at + 2 + length != len(m):
         raise ValueError(f"a message of {len(m)} bytes ends at {at + 2 + length}")
     properties = dict(p.split("\x01", 1) for p in text.split("\x02") if p)
-    return Message(topic, body, properties, queue_id, queue_offset, physical, reconsume_times)
+    return Message(topic, body, properties, queue_id, queue_offset, physical, reconsume_times, struct.unpack_from(">q", m, 56)[0])
 
 
 def send_header(topic, queue_id=0, properties=None, group="system-test"):
@@ -81,11 +82,11 @@ def pull(connection, topic, queue_id, offset, **more):
     return answer, decode(answer.body) if answer.code == FOUND else []
 
 
-def pull_all(connection, topic, queue_id=0, offset=0):
+def pull_all(connection, topic, queue_id=0, offset=0, **more):
     """Every message of a queue from the offset to its end."""
     found = []
     while True:
-        answer, messages = pull(connection, topic, queue_id, offset)
+        answer, messages = pull(connection, topic, queue_id, offset, **more)
         if answer.code not in (FOUND, RETRY_IMMEDIATELY):
             return found
         found += messages
