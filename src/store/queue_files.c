@@ -19,6 +19,7 @@
 
 #define NAME_DIGITS 20
 #define PAGE 4096
+#define STRANGERS_MAX 4096 /* messages that are looked at to find a queue's end behind damage */
 #define FILLER_RUN 2048 /* fillers written with one call */
 
 bool queue_file_path(const struct queue_place *p, int64_t begin, char out[PATH_MAX])
@@ -112,7 +113,7 @@ enum rc queue_file_first_alive(const struct queue_place *p, struct fd_cache *fds
 		rc = queue_file_entry(p, fds, mid, &e);
 		if (rc != RC_OK && rc != RC_NOT_FOUND)
 			return rc;
-		if (rc == RC_NOT_FOUND || queue_entry_is_below(e, log_min))
+		if (rc == RC_NOT_FOUND || (queue_entry_is_valid(e) && queue_entry_is_below(e, log_min))) /* min too low costs a reader a step */
 			low = mid + 1;
 		else
 			high = mid;
@@ -320,12 +321,14 @@ static enum rc clear_behind(const struct queue_place *p, struct fd_cache *fds, i
 static enum rc find_cut(struct store_queue *q, int64_t log_end, int64_t *cut)
 {
 	int64_t low = q->first, high = q->end;
+	bool is_last = true; /* most queues lose nothing: the last entry says so */
 	struct queue_entry e;
 	enum rc rc;
 
 	while (low < high) {
-		int64_t mid = low + (high - low) / 2;
+		int64_t mid = is_last ? high - 1 : low + (high - low) / 2;
 
+		is_last = false;
 		rc = consume_queue_entry(q, mid, &e);
 		if (rc != RC_OK && rc != RC_NOT_FOUND)
 			return rc;
@@ -397,26 +400,58 @@ enum rc queue_cut(struct store_queue *q, int64_t log_end)
 
 /* ---- loading ---- */
 
-/* Another message stands where the entry points. What cannot be read, or is no message at all, proves nothing: it may be damaged. */
-static bool is_stranger(const struct store_queue *q, int64_t i, struct queue_entry e)
+enum owner { OWNER_UNKNOWN, OWNER_QUEUE, OWNER_OTHER };
+
+/* Whose message stands where the entry points. What cannot be read, or is no message at all, proves nothing: it may be damaged. */
+static enum owner owner_of(const struct store_queue *q, int64_t i, struct queue_entry e)
 {
 	struct store *s = queue_table_of(q)->store;
+	enum owner owner = OWNER_UNKNOWN;
 	struct slice value;
 	struct message m;
 	uint8_t *bytes;
-	bool is;
 
-	if (queue_entry_is_filler(e) || e.at < s->log.min || e.size > s->log.segment_bytes)
-		return false;
+	if (!queue_entry_is_valid(e) || queue_entry_is_filler(e) || e.at < s->log.min || e.size > s->log.segment_bytes)
+		return OWNER_UNKNOWN;
 	bytes = mem_try_alloc((size_t)e.size);
 	if (bytes == NULL)
-		return false;
-	is = commit_log_read(&s->log, e.at, bytes, (size_t)e.size, false) == RC_OK &&
-	     message_decode((struct slice){(const char *)bytes, (size_t)e.size}, false, &m) == RC_OK &&
-	     !(m.queue_offset == i && m.queue_id == q->id && slice_eq(m.topic, queue_topic_name(q))) &&
-	     !message_property(m.properties, "INNER_MULTI_DISPATCH", &value); /* stands in several queues (Apache enableMultiDispatch) */
+		return OWNER_UNKNOWN;
+	if (commit_log_read(&s->log, e.at, bytes, (size_t)e.size, false) == RC_OK &&
+	    message_decode((struct slice){(const char *)bytes, (size_t)e.size}, false, &m) == RC_OK) {
+		if (m.queue_offset == i && m.queue_id == q->id && slice_eq(m.topic, queue_topic_name(q)))
+			owner = OWNER_QUEUE;
+		else if (!message_property(m.properties, "INNER_MULTI_DISPATCH", &value)) /* stands in several queues (Apache) */
+			owner = OWNER_OTHER;
+	}
 	free(bytes);
-	return is;
+	return owner;
+}
+
+/* Where halving saw the end there may be one bad entry, and good ones behind it: the log says whether they are. From the last file backwards;
+ * `last` is its begin. */
+static enum rc search_behind(struct store_queue *q, int64_t last)
+{
+	struct queue_table *t = queue_table_of(q);
+	struct queue_place p = queue_place_of(q);
+	int tries = STRANGERS_MAX;
+
+	for (int64_t i = last + p.file_entries - 1; i >= q->end && tries > 0; i--) {
+		struct queue_entry e;
+		enum rc rc = queue_file_entry(&p, t->store->fds, i, &e);
+
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
+			return rc;
+		if (rc == RC_NOT_FOUND || !queue_entry_is_valid(e) || !queue_entry_is_inside(e, t->log_end) || queue_entry_is_filler(e))
+			continue;
+		tries--;
+		if (owner_of(q, i, e) != OWNER_QUEUE)
+			continue;
+		log_warn("store", "topic '%s' queue %" PRId32 ": the entry %" PRId64 " is damaged, those up to %" PRId64 " are good", p.topic,
+			 p.id, q->end, i);
+		q->end = i + 1;
+		break;
+	}
+	return RC_OK;
 }
 
 /* Entries of messages that a power failure took from the log were cut off then if the queue was in use. If it was not, they point at what
@@ -430,13 +465,13 @@ static enum rc drop_strangers(struct store_queue *q)
 	if (high == low)
 		return RC_OK;
 	rc = consume_queue_entry(q, high - 1, &e);
-	if (rc != RC_OK || !is_stranger(q, high - 1, e))
+	if (rc != RC_OK || owner_of(q, high - 1, e) != OWNER_OTHER)
 		return rc;
 	while (rc == RC_OK && low < high) {
 		int64_t mid = low + (high - low) / 2;
 
 		rc = consume_queue_entry(q, mid, &e);
-		if (rc == RC_OK && !is_stranger(q, mid, e))
+		if (rc == RC_OK && owner_of(q, mid, e) != OWNER_OTHER)
 			low = mid + 1;
 		else
 			high = mid;
@@ -462,6 +497,8 @@ static enum rc load_files(struct store_queue *q, const int64_t *begins, size_t c
 	q->has_files = true;
 	q->first = q->min = begins[skip];
 	rc = find_end(q, &p, begins + skip, count - skip);
+	if (rc == RC_OK && t->log_end != INT64_MAX && stands_something(q, begins[count - 1]))
+		rc = search_behind(q, begins[count - 1]);
 	q->filed = q->synced = q->end;
 	if (rc == RC_OK)
 		rc = queue_file_first_alive(&p, t->store->fds, q->first, q->end, t->store->log.min, &q->min);

@@ -228,6 +228,35 @@ START_TEST(entries_of_other_messages_are_cut)
 }
 END_TEST
 
+/* One bad entry, wherever halving may look: the others stay, readers go past it. */
+START_TEST(a_damaged_entry_takes_no_other_with_it)
+{
+	static const uint8_t bad[] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0};
+	static const int places[] = {0, 49, 50, 75, 99, 100, 149, 150, 174, 186, 198};
+	char *path = queue_path("A", 0, places[_i] / 100 * 100);
+	struct store_get g;
+	int fd, got = 0;
+
+	rig_open(r);
+	for (int i = 0; i < 200; i++)
+		rig_send(r, "A", 0, "one");
+	rig_turn(r);
+	rig_close(r);
+	fd = open(path, O_WRONLY);
+	ck_assert_int_eq(pwrite(fd, bad, sizeof(bad), places[_i] % 100 * QUEUE_ENTRY_BYTES), (int)sizeof(bad));
+	close(fd);
+	rig_open(r);
+	g = (struct store_get){.queue = store_queue_find(r->store, SLICE_LIT("A"), 0), .max_count = 32, .max_bytes = 100000};
+	ck_assert_int_eq(store_queue_max(g.queue), 200);
+	for (g.offset = store_queue_min(g.queue); g.offset < 200; g.offset = g.next_offset) {
+		ck_assert_int_eq(store_get_plan(r->store, &g), RC_OK);
+		got += g.count;
+	}
+	ck_assert_int_eq(got, 199);
+	free(path);
+}
+END_TEST
+
 START_TEST(nothing_stands_behind_a_hole)
 {
 	struct queue_entry entries[FILE_ENTRIES];
@@ -746,6 +775,7 @@ Suite *suite_queue(void)
 	tcase_add_test(tc, fillers_are_before_the_first_message);
 	tcase_add_test(tc, nothing_stands_behind_a_cut);
 	tcase_add_test(tc, entries_of_other_messages_are_cut);
+	tcase_add_loop_test(tc, a_damaged_entry_takes_no_other_with_it, 0, 11);
 	tcase_add_test(tc, nothing_stands_behind_a_hole);
 	tcase_add_test(tc, short_file_has_its_whole_entries_and_grows_again);
 	tcase_add_test(tc, larger_files_stop_the_start);
