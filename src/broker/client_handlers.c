@@ -59,6 +59,7 @@ static enum rc join_consumer(struct heartbeat *hb, const cJSON *data)
 	struct slice name = {NULL, 0};
 	bool unit_mode = false, changed;
 	struct consumer_join join;
+	struct consumer_group *members;
 	struct group *group;
 	enum rc rc;
 
@@ -82,10 +83,12 @@ static enum rc join_consumer(struct heartbeat *hb, const cJSON *data)
 		.subscriptions = hb->fingerprint != 0 && hb->without_sub ? NULL : subscriptions,
 	};
 	rc = client_table_join_consumer(hb->broker->clients, &hb->who, &join, &changed);
-	if (rc == RC_OK)
-		hb->is_sub_changed |=
-			consumer_group_fingerprint_changed(consumer_group_find(hb->broker->clients, name), hb->fingerprint);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	members = consumer_group_find(hb->broker->clients, name);
+	hb->is_sub_changed |= consumer_group_fingerprint_changed(members, hb->fingerprint);
+	hb->is_sub_changed |= consumer_group_wants_subscriptions(members, hb->who.peer);
+	return RC_OK;
 }
 
 static enum rc join_producer(struct heartbeat *hb, const cJSON *data)

@@ -37,6 +37,7 @@ struct member {
 	struct client_member who;
 	struct client_group *group;
 	struct list of_channel, by_age;
+	bool wants_subscriptions; /* its next full heartbeat is waited for */
 	UT_hash_handle hh;
 };
 
@@ -465,6 +466,7 @@ enum rc client_table_join_consumer(struct client_table *t, const struct client_i
 	struct client_group *known = find_group(t->consumers, how->group);
 	struct subscription *subs = NULL;
 	struct consumer_group *g;
+	struct member *m;
 	bool is_new, topics_changed = false;
 	size_t count = 0;
 	enum rc rc;
@@ -480,11 +482,13 @@ enum rc client_table_join_consumer(struct client_table *t, const struct client_i
 	g->type = how->type;
 	g->model = how->model;
 	g->from_where = how->from_where;
-	join(t, &g->base, who, &is_new);
+	m = join(t, &g->base, who, &is_new);
 	for (size_t i = 0; i < count; i++)
 		topics_changed |= put_subscription(t, g, &subs[i]);
-	if (how->subscriptions != NULL)
+	if (how->subscriptions != NULL) {
 		topics_changed |= drop_unlisted(t, g);
+		m->wants_subscriptions = false;
+	}
 	free(subs);
 	if (is_new)
 		log_info("broker", "consumer group '%s': client '%.*s' at %s joined", g->base.name.at, SLICE_ARG(who->client_id),
@@ -526,6 +530,21 @@ bool consumer_group_fingerprint_changed(struct consumer_group *g, int32_t finger
 	g->has_fingerprint = true;
 	g->fingerprint = fingerprint;
 	return is_changed;
+}
+
+void consumer_group_member_is_ahead(struct consumer_group *g, struct peer *peer)
+{
+	struct member *m = find_member(&g->base, peer);
+
+	if (m != NULL)
+		m->wants_subscriptions = true;
+}
+
+bool consumer_group_wants_subscriptions(struct consumer_group *g, struct peer *peer)
+{
+	const struct member *m = find_member(&g->base, peer);
+
+	return m != NULL && m->wants_subscriptions;
 }
 
 /* ---- questions ---- */

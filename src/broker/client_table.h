@@ -98,6 +98,12 @@ void client_table_leave_producer(struct client_table *t, struct peer *peer, stru
 /* Fingerprint of the heartbeat (V2) that a group sent last; true when it is the first or another one. */
 bool consumer_group_fingerprint_changed(struct consumer_group *g, int32_t fingerprint);
 
+/* A member pulls with a newer subscription than its group has here: its full heartbeat after a rebalance was lost (clients skip one while
+ * another is under way). A V2 client would go on with heartbeats without subscriptions, and be refused for ever; so it is asked for a
+ * full one until that has come. No effect when `peer` is no member. */
+void consumer_group_member_is_ahead(struct consumer_group *g, struct peer *peer);
+bool consumer_group_wants_subscriptions(struct consumer_group *g, struct peer *peer);
+
 /* ---- questions ---- */
 
 struct consumer_group *consumer_group_find(struct client_table *t, struct slice group);

@@ -23,7 +23,7 @@
 #define PULL_FLAG_SUSPEND 0x2
 #define PULL_FLAG_SUBSCRIPTION 0x4
 
-#define PULL_HOLD_MAX_MS 600000     /* longest hold a request can ask for; clients ask for 15 to 30 s */
+#define PULL_HOLD_MAX_MS 600000 /* longest hold a request can ask for; clients ask for 15 to 30 s */
 
 /* ForbiddenType, in the answer header of a NO_PERMISSION. */
 enum { FORBIDDEN_GROUP = 1, FORBIDDEN_TOPIC = 2, FORBIDDEN_BROADCASTING = 3, FORBIDDEN_BROKER = 4 };
@@ -294,8 +294,10 @@ static enum outcome check_group_subscription(struct pull *p, const struct group 
 	s = consumer_group_subscription(members, p->topic_name);
 	if (s == NULL)
 		return reply_error(p->req, SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist");
-	if (s->version < h->sub_version)
+	if (s->version < h->sub_version) {
+		consumer_group_member_is_ahead(members, p->req->peer);
 		return reply_error(p->req, SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest");
+	}
 	return PENDING;
 }
 

@@ -9,6 +9,7 @@
 #include "broker/client_table.h"
 #include "broker/group_table.h"
 #include "broker/topic_table.h"
+#include "tests/unit/broker/messages.h"
 
 Suite *suite_clients(void);
 
@@ -91,6 +92,38 @@ START_TEST(heartbeat_without_sub_keeps_the_stored_ones)
 				     "\"subscriptionDataSet\":[]}]}"),
 		      SUCCESS, NULL);
 	ck_assert_ptr_nonnull(subscription_of("G", "T"));
+}
+END_TEST
+
+#define LIGHT_HEARTBEAT                                                                                                          \
+	"{\"clientID\":\"%s\",\"heartbeatFingerprint\":7,\"withoutSub\":true,\"consumerDataSet\":[{\"groupName\":\"G\","         \
+	"\"consumeType\":\"CONSUME_PASSIVELY\",\"messageModel\":\"CLUSTERING\",\"subscriptionDataSet\":[]}]}"
+
+static const char *light_heartbeat_says(struct sim_node *from, const char *client_id)
+{
+	char text[512];
+
+	ck_assert(mem_format(text, sizeof(text), LIGHT_HEARTBEAT, client_id));
+	return sim_ext(heartbeat_json(from, text), "IS_SUB_CHANGE");
+}
+
+START_TEST(a_member_whose_pull_is_too_new_is_asked_for_its_subscriptions)
+{
+	struct sim_node *other = sim_client(sim, "other");
+
+	make_topic("T", 1, NULL);
+	heartbeat(client, "c1", "G", "T:*:1");
+	heartbeat(other, "c2", "G", "T:*:1");
+	light_heartbeat_says(client, "c1"); /* the first with this fingerprint */
+	ck_assert_str_eq(light_heartbeat_says(client, "c1"), "false");
+	ck_assert_int_eq(sim_code(pull_as(client, "G", "T", 0, 2, 0)), SUBSCRIPTION_NOT_LATEST);
+	ck_assert_str_eq(light_heartbeat_says(other, "c2"), "false");
+	ck_assert_str_eq(light_heartbeat_says(client, "c1"), "true");
+	ck_assert_str_eq(light_heartbeat_says(client, "c1"), "true"); /* until it comes */
+	heartbeat(client, "c1", "G", "T:*:2");
+	light_heartbeat_says(client, "c1"); /* another fingerprint than the V1 one before */
+	ck_assert_str_eq(light_heartbeat_says(client, "c1"), "false");
+	ck_assert_int_eq(sim_code(pull_as(client, "G", "T", 0, 2, 0)), PULL_NOT_FOUND);
 }
 END_TEST
 
@@ -440,6 +473,7 @@ Suite *suite_clients(void)
 	tcase_add_test(tc, first_heartbeat_makes_group_and_retry_topic);
 	tcase_add_test(tc, heartbeat_v2_says_whether_the_subscriptions_changed);
 	tcase_add_test(tc, heartbeat_without_sub_keeps_the_stored_ones);
+	tcase_add_test(tc, a_member_whose_pull_is_too_new_is_asked_for_its_subscriptions);
 	tcase_add_test(tc, members_are_told_of_join_leave_and_close);
 	tcase_add_test(tc, broadcasting_groups_are_not_told);
 	tcase_add_test(tc, notify_switches_of_broker_and_group);
