@@ -32,12 +32,14 @@ import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.junit.jupiter.api.AfterEach;
 
 /** Makes clients, topics and groups, each under a name of its own so that tests can run side by side, and shuts them down after the test. */
 abstract class ClientTest {
     private static final String RUN = Integer.toString(ThreadLocalRandom.current().nextInt(36 * 36 * 36 * 36), 36);
+    private static final int QUERY_CONSUMER_OFFSET = 14;
     private static final int TOPIC_NOT_EXIST = 17;
     private static final AtomicInteger COUNT = new AtomicInteger();
 
@@ -53,6 +55,7 @@ abstract class ClientTest {
 
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
     private DefaultMQAdminExt admin;
+    private Raw raw;
 
     /** In the background: the shutdown of a client takes up to 3 s, and nobody has to wait for it. */
     @AfterEach
@@ -193,6 +196,20 @@ abstract class ClientTest {
         consumer.setPullThreadNums(4);
         closeLater(consumer::shutdown);
         return consumer;
+    }
+
+    protected Raw raw() {
+        if (raw == null) {
+            raw = closeLater(new Raw());
+        }
+        return raw;
+    }
+
+    /** What the broker keeps for a group, -1 for nothing. Asked without joining the group: that would change its subscriptions. */
+    protected long storedOffset(String group, MessageQueue queue) throws Exception {
+        RemotingCommand answer = raw().ask(site.broker(), QUERY_CONSUMER_OFFSET,
+            Map.of("consumerGroup", group, "topic", queue.getTopic(), "queueId", Integer.toString(queue.getQueueId())), null);
+        return answer.getCode() == 0 ? Long.parseLong(answer.getExtFields().get("offset")) : -1;
     }
 
     /** A new topic that the name server knows. */

@@ -120,9 +120,7 @@ class LitePullTest extends ClientTest {
         MessageQueue queue = queue(topic, 0);
         consumer.commit(Set.of(queue), true);
         Wait.until("committed", () -> consumer.committed(queue) == 10);
-        var puller = newPuller(group);
-        puller.start();
-        Wait.until("the broker has it", () -> puller.fetchConsumeOffset(queue, true) == 10);
+        Wait.until("the broker has it", () -> storedOffset(group, queue) == 10);
     }
 
     @Test

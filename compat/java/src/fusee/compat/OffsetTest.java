@@ -3,14 +3,11 @@ package fusee.compat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.Set;
-import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
-import org.apache.rocketmq.common.message.MessageQueue;
 import org.junit.jupiter.api.Test;
 
 /** Where a group is: kept on the broker, found again by the next member. */
-@SuppressWarnings("deprecation")
 class OffsetTest extends ClientTest {
     @Test
     void aRestartedConsumerGoesOnWhereItWas() throws Exception {
@@ -57,10 +54,7 @@ class OffsetTest extends ClientTest {
         consumer.start();
         send(producer(), topic, 0, 7);
         inbox.await(7);
-        MessageQueue queue = queue(topic, 0);
-        DefaultMQPullConsumer other = newPuller(group);
-        other.start();
-        Wait.until("the broker knows 7", () -> other.fetchConsumeOffset(queue, true) == 7);
+        Wait.until("the broker knows 7", () -> storedOffset(group, queue(topic, 0)) == 7);
     }
 
     @Test
@@ -100,9 +94,7 @@ class OffsetTest extends ClientTest {
         consumer.registerMessageListener(inbox.concurrently());
         consumer.start();
         send(producer(), topic, 0, 10);
-        DefaultMQPullConsumer other = newPuller(group);
-        other.start();
-        Wait.until("past all that did not match", () -> other.fetchConsumeOffset(queue(topic, 0), true) == 10);
+        Wait.until("past all that did not match", () -> storedOffset(group, queue(topic, 0)) == 10);
         assertEquals(Set.of(), inbox.distinctBodies());
     }
 }

@@ -72,7 +72,7 @@ final class PrivateCluster implements AutoCloseable {
         }
     }
 
-    private static Map<String, String> commonBrokerKeys() throws IOException {
+    static Map<String, String> commonBrokerKeys() throws IOException {
         Map<String, String> keys = new HashMap<>();
         for (String line : Files.readAllLines(Path.of(System.getProperty("compat.broker.conf")))) {
             int equals = line.indexOf('=');

@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -19,13 +21,16 @@ final class Server implements AutoCloseable {
     private final Path program;
     private final Path folder;
     private final Path config;
+    private final String[] options;
     private volatile Process process;
     private int starts;
 
-    Server(String name, Path folder, Map<String, String> keys) throws IOException {
+    /** options: more of the command line, after "-c FILE". */
+    Server(String name, Path folder, Map<String, String> keys, String... options) throws IOException {
         this.program = Path.of(System.getProperty("compat.programs"), name);
         this.folder = folder;
         this.config = folder.resolve("conf");
+        this.options = options;
         Files.createDirectories(folder);
         StringBuilder text = new StringBuilder();
         new TreeMap<>(keys).forEach((key, value) -> text.append(key).append('=').append(value).append('\n'));
@@ -39,7 +44,8 @@ final class Server implements AutoCloseable {
 
     void start() throws IOException {
         File out = folder.resolve("stdout." + ++starts).toFile();
-        ProcessBuilder builder = new ProcessBuilder(program.toString(), "-c", config.toString());
+        ProcessBuilder builder = new ProcessBuilder(new ArrayList<>(List.of(program.toString(), "-c", config.toString())));
+        builder.command().addAll(List.of(options));
         builder.directory(folder.toFile()).redirectErrorStream(true).redirectOutput(out);
         builder.environment().put("HOME", folder.toString());
         process = builder.start();

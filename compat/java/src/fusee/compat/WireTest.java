@@ -3,15 +3,17 @@ package fusee.compat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
-import org.apache.rocketmq.remoting.netty.NettyClientConfig;
-import org.apache.rocketmq.remoting.netty.NettyRemotingClient;
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.junit.jupiter.api.Test;
 
@@ -23,7 +25,13 @@ class WireTest extends ClientTest {
     private static final int UPDATE_CONSUMER_OFFSET = 15;
     private static final int GET_MAX_OFFSET = 30;
     private static final int GET_CONSUMER_LIST_BY_GROUP = 38;
+    private static final int CHECK_CLIENT_CONFIG = 46;
     private static final int GET_ROUTE = 105;
+    private static final int GET_SYSTEM_TOPICS_FROM_NAMESRV = 304;
+    private static final int GET_SYSTEM_TOPICS_FROM_BROKER = 305;
+    private static final int GET_UNIT_TOPICS = 311;
+    private static final int GET_UNIT_SUBSCRIBED_TOPICS = 312;
+    private static final int GET_UNIT_SUBSCRIBED_ORDINARY_TOPICS = 313;
 
     private static final int SUCCESS = 0;
     private static final int SYSTEM_ERROR = 1;
@@ -34,22 +42,8 @@ class WireTest extends ClientTest {
     private static final int SUBSCRIPTION_NOT_EXIST = 24;
     private static final int INVALID_PARAMETER = 29;
 
-    private NettyRemotingClient client;
-
-    private RemotingCommand ask(String address, int code, Map<String, String> fields, byte[] body) throws Exception {
-        if (client == null) {
-            client = new NettyRemotingClient(new NettyClientConfig());
-            client.start();
-            closeLater(client::shutdown);
-        }
-        RemotingCommand request = RemotingCommand.createRequestCommand(code, null);
-        request.setExtFields(new HashMap<>(fields));
-        request.setBody(body);
-        return client.invokeSync(address, request, 10_000);
-    }
-
     private RemotingCommand ask(String address, int code, String... fields) throws Exception {
-        return ask(address, code, map(fields), null);
+        return raw().ask(address, code, map(fields), null);
     }
 
     private static Map<String, String> map(String... fields) {
@@ -61,7 +55,7 @@ class WireTest extends ClientTest {
     }
 
     private RemotingCommand send(String topic, int queueId) throws Exception {
-        return ask(site.broker(), SEND_MESSAGE, map("producerGroup", "raw", "topic", topic, "defaultTopic", "TBW102", "defaultTopicQueueNums", "4", "queueId",
+        return raw().ask(site.broker(), SEND_MESSAGE, map("producerGroup", "raw", "topic", topic, "defaultTopic", "TBW102", "defaultTopicQueueNums", "4", "queueId",
             Integer.toString(queueId), "sysFlag", "0", "bornTimestamp", Long.toString(System.currentTimeMillis()), "flag", "0", "properties", "",
             "reconsumeTimes", "0", "unitMode", "false", "batch", "false"), "body".getBytes(StandardCharsets.UTF_8));
     }
@@ -161,26 +155,70 @@ class WireTest extends ClientTest {
 
     @Test
     void pullWithoutSubscription() throws Exception {
-        assertEquals(SUBSCRIPTION_NOT_EXIST, ask(site.broker(), PULL_MESSAGE, pull(fresh("group"), topic(1), 0), null).getCode());
+        assertEquals(SUBSCRIPTION_NOT_EXIST, raw().ask(site.broker(), PULL_MESSAGE, pull(fresh("group"), topic(1), 0), null).getCode());
     }
 
     @Test
     void pullOfAnUnknownTopicOrQueue() throws Exception {
-        assertEquals(TOPIC_NOT_EXIST, ask(site.broker(), PULL_MESSAGE, pull(fresh("group"), fresh("none"), 0), null).getCode());
-        assertEquals(INVALID_PARAMETER, ask(site.broker(), PULL_MESSAGE, pull(fresh("group"), topic(1), 5), null).getCode());
+        assertEquals(TOPIC_NOT_EXIST, raw().ask(site.broker(), PULL_MESSAGE, pull(fresh("group"), fresh("none"), 0), null).getCode());
+        assertEquals(INVALID_PARAMETER, raw().ask(site.broker(), PULL_MESSAGE, pull(fresh("group"), topic(1), 5), null).getCode());
     }
 
     @Test
     void noPullsOnTheVipPort() throws Exception {
         String[] hostAndPort = site.broker().split(":");
         String vip = hostAndPort[0] + ":" + (Integer.parseInt(hostAndPort[1]) - 2);
-        assertEquals(NOT_SUPPORTED, ask(vip, PULL_MESSAGE, pull(fresh("group"), topic(1), 0), null).getCode());
+        assertEquals(NOT_SUPPORTED, raw().ask(vip, PULL_MESSAGE, pull(fresh("group"), topic(1), 0), null).getCode());
         assertEquals(SUCCESS, ask(vip, GET_MAX_OFFSET, "topic", topic(1), "queueId", "0").getCode());
     }
 
     @Test
     void membersOfAnUnknownGroup() throws Exception {
         assertEquals(SYSTEM_ERROR, ask(site.broker(), GET_CONSUMER_LIST_BY_GROUP, "consumerGroup", fresh("group")).getCode());
+    }
+
+    @Test
+    void systemTopics() throws Exception {
+        RemotingCommand known = ask(site.namesrv(), GET_SYSTEM_TOPICS_FROM_NAMESRV);
+        assertEquals(SUCCESS, known.getCode(), known.getRemark());
+        assertContains(known, "\"" + Site.CLUSTER + "\"", "\"" + Site.BROKER_NAME + "\"", "\"brokerAddr\":\"" + site.broker() + "\"");
+        RemotingCommand made = ask(site.broker(), GET_SYSTEM_TOPICS_FROM_BROKER);
+        assertEquals(SUCCESS, made.getCode(), made.getRemark());
+        assertContains(made, "\"TBW102\"", "\"SELF_TEST_TOPIC\"", "\"SCHEDULE_TOPIC_XXXX\"", "\"OFFSET_MOVED_EVENT\"", "\"BenchmarkTest\"");
+    }
+
+    @Test
+    void unitTopics() throws Exception {
+        String topic = fresh("unit");
+        DefaultMQProducer producer = newProducer();
+        producer.setUnitMode(true);
+        producer.start();
+        producer.send(message(topic, "m"));
+        Wait.until("flag of the topic", () -> admin().examineTopicRouteInfo(topic).getQueueDatas().get(0).getTopicSysFlag() == 1);
+        String group = fresh("group");
+        DefaultMQPushConsumer consumer = newConsumer(group);
+        consumer.setUnitMode(true);
+        consumer.subscribe(topic, "*");
+        consumer.registerMessageListener(new Inbox().concurrently());
+        consumer.start();
+        Wait.until("flag of the retry topic", () -> admin().examineTopicRouteInfo("%RETRY%" + group).getQueueDatas().get(0).getTopicSysFlag() == 2);
+        assertContains(ask(site.namesrv(), GET_UNIT_TOPICS), "\"" + topic + "\"");
+        assertContains(ask(site.namesrv(), GET_UNIT_SUBSCRIBED_TOPICS), "\"%RETRY%" + group + "\"");
+        assertContains(ask(site.namesrv(), GET_UNIT_SUBSCRIBED_ORDINARY_TOPICS), "\"%RETRY%" + group + "\"");
+    }
+
+    private static void assertContains(RemotingCommand answer, String... parts) {
+        String body = new String(answer.getBody(), StandardCharsets.UTF_8);
+        for (String part : parts) {
+            assertTrue(body.contains(part), () -> part + " is not in " + body);
+        }
+    }
+
+    @Test
+    void subscriptionsAreChecked() throws Exception {
+        String body = "{\"clientId\":\"client\",\"group\":\"" + fresh("group") + "\",\"subscriptionData\":{\"classFilterMode\":false,\"codeSet\":[],"
+            + "\"expressionType\":\"TAG\",\"subString\":\"a || b\",\"subVersion\":1,\"tagsSet\":[],\"topic\":\"" + topic(1) + "\"}}";
+        assertEquals(SUCCESS, raw().ask(site.broker(), CHECK_CLIENT_CONFIG, map(), body.getBytes(StandardCharsets.UTF_8)).getCode());
     }
 
     @Test
@@ -207,23 +245,19 @@ class WireTest extends ClientTest {
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(hostAndPort[0], Integer.parseInt(hostAndPort[1])), 5000);
             socket.setSoTimeout(10_000);
-            DataOutputStream out = new DataOutputStream(socket.getOutputStream());
-            out.writeInt(length);
-            out.writeInt(mark);
-            out.write(new byte[60]);
-            out.flush();
-            assertEquals(-1, read(socket), String.format("connection to %s stays open after length %x, mark %x", address, length, mark));
+            socket.getOutputStream().write(ByteBuffer.allocate(68).putInt(length).putInt(mark).array());
+            assertTrue(isClosed(socket), String.format("connection to %s stays open after length %x, mark %x", address, length, mark));
         }
     }
 
-    /** -1 at the end of the stream, also when the peer resets it. */
-    private static int read(Socket socket) throws IOException {
+    /** By end of stream or reset. */
+    private static boolean isClosed(Socket socket) throws IOException {
         try {
-            return socket.getInputStream().read();
-        } catch (java.net.SocketTimeoutException e) {
-            return -2;
-        } catch (java.net.SocketException e) {
-            return -1;
+            return socket.getInputStream().read() < 0;
+        } catch (SocketTimeoutException e) {
+            return false;
+        } catch (SocketException e) {
+            return true;
         }
     }
 }
