@@ -79,6 +79,8 @@ class Client5Test extends ClientTest {
         for (int i = 0; i < 2; i++) {
             members[i] = newConsumer(group);
             members[i].setUseHeartbeatV2(true);
+            // The client drops a heartbeat when another is on its way; its pulls are refused with 25 until the next one.
+            members[i].setHeartbeatBrokerInterval(1000);
             members[i].subscribe(topic, "a || b");
             members[i].registerMessageListener(inbox.concurrently());
             members[i].start();
