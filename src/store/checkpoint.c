@@ -25,7 +25,8 @@ static void decode_ours(const uint8_t *page, struct checkpoint *c)
 	c->safe = (int64_t)get_u64(p + 8);
 	c->log_end = (int64_t)get_u64(p + 16);
 	c->last_message = (int64_t)get_u64(p + 24);
-	c->queue_count = (int64_t)get_u64(p + 32);
+	c->index_files = get_u32(p + 32);
+	c->queue_count = get_u32(p + 36);
 	c->is_ours = memcmp(p + 40, page, 24) == 0;
 }
 
@@ -71,7 +72,8 @@ enum rc checkpoint_write(const char *path, const struct checkpoint *c)
 	put_u64(p + 8, (uint64_t)c->safe);
 	put_u64(p + 16, (uint64_t)c->log_end);
 	put_u64(p + 24, (uint64_t)c->last_message);
-	put_u64(p + 32, (uint64_t)c->queue_count);
+	put_u32(p + 32, c->index_files);
+	put_u32(p + 36, c->queue_count);
 	memcpy(p + 40, page, 24);
 	put_u32(p + OURS_BYTES, ours_crc(p));
 	rc = io_write_at(fd, page, sizeof(page), 0);

@@ -53,8 +53,11 @@ static void fill(struct checkpointer *c)
 	c->next.log_end = c->next.last_message = -1;
 	c->next.log_ms = s->flushed_ms;
 	c->next.queues_ms = c->ms;
-	if (s->index)
+	c->next.index_files = 0;
+	if (s->index) {
 		c->next.index_ms = c->ms;
+		c->next.index_files = (uint32_t)index_file_count(s->index);
+	}
 }
 
 static void on_index(struct store *s, enum rc rc)
@@ -121,7 +124,7 @@ enum rc checkpointer_finish(struct checkpointer *c)
 	fill(c);
 	c->next.log_end = s->log.written;
 	c->next.last_message = s->last_message;
-	c->next.queue_count = (int64_t)queue_table_count(s->queues);
+	c->next.queue_count = (uint32_t)queue_table_count(s->queues);
 	rc = checkpoint_write(c->path, &c->next);
 	if (rc != RC_OK)
 		log_error("store", "write '%s': %s", c->path, rc_text(rc));

@@ -491,6 +491,8 @@ enum rc index_open(struct store *s, bool clean, struct message_index **out, char
 	return RC_OK;
 }
 
+size_t index_file_count(const struct message_index *x) { return x->file_count; }
+
 void index_close(struct message_index *x)
 {
 	timer_stop(x->store->timers, &x->timer);

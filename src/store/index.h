@@ -30,6 +30,7 @@ struct message_index;
 /* Lists the files. clean: the last stop was; if it was not, entries of messages from the checkpoint's safe offset on are forgotten (recovery
  * puts them again). A file of another size, or with a header that cannot be, is left alone and said so. */
 enum rc index_open(struct store *s, bool clean, struct message_index **out, char **error);
+size_t index_file_count(const struct message_index *x);
 void index_close(struct message_index *x); /* frees; flushes nothing; no job may be under way */
 
 /* One key of the message at `at`. Ignored at or below the newest offset that the files had when they were opened. Memory only. */

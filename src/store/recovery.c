@@ -456,12 +456,18 @@ static enum rc rebuild_all(struct recovery *r)
 {
 	enum rc rc;
 
-	log_warn("store", "consume queues are missing or damaged: they are rebuilt from the commit log, %lld MB",
+	log_warn("store", "consume queues or index files are missing or damaged: they are rebuilt from the commit log, %lld MB",
 		 (long long)((log_limit(&r->s->log) - r->s->log.min) >> 20));
 	r->dispatch = r->rebuild = true;
 	r->queues_lost = false;
 	rc = walk_from(r, r->s->log.min, true);
 	return rc;
+}
+
+/* A store without keys has no index files; one that had some has lost them. */
+static bool index_is_lost(const struct store *s, const struct checkpoint *c)
+{
+	return s->index && c->has_safe && c->index_files > 0 && index_file_count(s->index) == 0;
 }
 
 static enum rc recover(struct recovery *r, bool clean, const struct checkpoint *c)
@@ -471,7 +477,10 @@ static enum rc recover(struct recovery *r, bool clean, const struct checkpoint *
 	int64_t start;
 	enum rc rc;
 
-	if (clean && clean_end(r, c)) {
+	if (index_is_lost(s, c)) {
+		r->queues_lost = true;
+		rc = RC_OK;
+	} else if (clean && clean_end(r, c)) {
 		r->start = r->end = c->log_end;
 		rc = RC_OK;
 	} else {

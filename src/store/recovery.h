@@ -5,7 +5,7 @@
  *   unclean (abort there): from the later of our checkpoint's `safe` and the segment that Apache would begin with (the last one whose
  *                          first message is no newer than the checkpoint's times less 3 s, StoreCheckpoint.getMinTimestamp); each
  *                          message is checked (magic, length, own offset, CRC) and dispatched again; the torn tail is cut
- *   queues lost:           from the begin of the log
+ *   queues or index lost:  from the begin of the log
  *
  *   | ..... on the device ..... start | valid, dispatched again | torn: zeroed |
  *

@@ -400,6 +400,7 @@ Suite *suite_append(void)
 	Suite *s = suite_create("append");
 	TCase *tc = tcase_create("append"), *sync = tcase_create("sync flush");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup_open, teardown);
 	tcase_add_test(tc, offsets_count_up_and_bodies_come_back);
 	tcase_add_test(tc, a_clean_stop_keeps_everything);
@@ -415,6 +416,7 @@ Suite *suite_append(void)
 	tcase_add_test(tc, remains_of_a_failed_write_do_not_come_back);
 	tcase_add_test(tc, a_segment_that_cannot_be_made_refuses_only_that_message);
 	suite_add_tcase(s, tc);
+	tcase_set_timeout(sync, 60);
 	tcase_add_checked_fixture(sync, setup_sync, teardown);
 	tcase_add_test(sync, one_fdatasync_serves_all_that_wait);
 	tcase_add_test(sync, a_slow_fdatasync_times_out);

@@ -254,6 +254,7 @@ Suite *suite_golden_store(void)
 	TCase *tc = tcase_create("golden_store");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, messages_are_encoded_as_apache_does, 0, 2);
 	tcase_add_loop_test(tc, queues_are_what_apache_made, 0, 8);
 	tcase_add_loop_test(tc, the_index_is_what_apache_made, 0, 2);

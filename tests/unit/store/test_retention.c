@@ -179,6 +179,7 @@ Suite *suite_retention(void)
 	Suite *s = suite_create("retention");
 	TCase *tc = tcase_create("retention");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, a_round_deletes_what_it_should, 0, (int)COUNT_OF(rounds));
 	tcase_add_test(tc, a_segment_that_is_read_stays_until_it_is_let_go);
