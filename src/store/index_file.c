@@ -33,7 +33,7 @@ enum rc index_header_read(int fd, struct index_shape shape, struct index_header 
 				   (int64_t)get_u64(b + 24), get_u32(b + 32),	      get_u32(b + 36)};
 	if ((int32_t)h->count <= 0)
 		h->count = 1; /* Apache IndexHeader.load */
-	if (h->count > shape.entries || h->slots_used > shape.slots || h->begin_at < 0 || h->end_at < h->begin_at || h->begin_ms < 0 ||
+	if (h->count > shape.entries || h->begin_at < 0 || h->end_at < h->begin_at || h->begin_ms < 0 ||
 	    h->end_ms < 0)
 		return RC_CORRUPT;
 	return RC_OK;
@@ -323,7 +323,16 @@ static enum rc rebuild(int fd, struct index_shape shape, uint32_t count, uint8_t
 	return rc;
 }
 
-enum rc index_file_heal(int fd, struct index_shape shape, const struct index_header *h)
+static uint32_t count_used(const uint8_t *slots, uint32_t count)
+{
+	uint32_t used = 0;
+
+	for (uint32_t slot = 0; slot < count; slot++)
+		used += get_u32(slots + (size_t)slot * INDEX_SLOT_BYTES) != 0;
+	return used;
+}
+
+enum rc index_file_heal(int fd, struct index_shape shape, struct index_header *h)
 {
 	size_t bytes = (size_t)shape.slots * INDEX_SLOT_BYTES;
 	uint8_t *slots = mem_try_alloc(bytes);
@@ -343,6 +352,10 @@ enum rc index_file_heal(int fd, struct index_shape shape, const struct index_hea
 		rc = rebuild(fd, shape, h->count, slots);
 	if (rc == RC_OK && is_changed)
 		rc = io_write_at(fd, slots, bytes, slot_at(0));
+	if (rc == RC_OK && h->slots_used != count_used(slots, shape.slots)) { /* a truncation has emptied some */
+		h->slots_used = count_used(slots, shape.slots);
+		rc = index_header_write(fd, h);
+	}
 	free(slots);
 	return rc;
 }

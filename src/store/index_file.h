@@ -36,7 +36,7 @@ struct index_entry {
 };
 
 int64_t index_file_bytes(struct index_shape shape);
-/* RC_CORRUPT when the header cannot be: count or slots over the shape, offsets that fall, anything below zero. */
+/* RC_CORRUPT when the header cannot be: count over the shape, offsets that fall, anything below zero. */
 enum rc index_header_read(int fd, struct index_shape shape, struct index_header *h);
 enum rc index_header_write(int fd, const struct index_header *h);
 enum rc index_entry_read(int fd, struct index_shape shape, uint32_t i, struct index_entry *e);
@@ -48,7 +48,7 @@ enum rc index_file_append(int fd, struct index_shape shape, struct index_header 
 /* Forget the entries from the first one on whose message is at or beyond `end`; the slots are put right by index_file_heal. */
 enum rc index_file_truncate(int fd, struct index_shape shape, struct index_header *h, int64_t end);
 
-/* After an unclean stop: no slot points at or behind count afterwards. Reads all slots; all entries only when a chain was lost. */
-enum rc index_file_heal(int fd, struct index_shape shape, const struct index_header *h);
+/* After an unclean stop: no slot points at or behind count afterwards, and h->slots_used is right. Reads all slots; all entries only when a chain was lost. */
+enum rc index_file_heal(int fd, struct index_shape shape, struct index_header *h);
 
 #endif
