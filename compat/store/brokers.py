@@ -1,0 +1,84 @@
+"""Starts, stops and kills a broker of any make on one store folder, one after the other."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from remoting import Connection
+
+BOOT_SECONDS = 120
+STOP_SECONDS = 60
+SETTINGS = {
+    "brokerName": "broker-a", "brokerClusterName": "DefaultCluster", "brokerId": 0, "brokerIP1": "127.0.0.1", "brokerIP2": "127.0.0.1",
+    # Many small files: every boundary between two files of a row is crossed.
+    "mappedFileSizeCommitLog": 1 << 20, "mappedFileSizeConsumeQueue": 40 * 20, "maxHashSlotNum": 500, "maxIndexNum": 800,
+    "fileReservedTime": 4800, "diskMaxUsedSpaceRatio": 95,
+    # Level 1 and the levels of retries pass in a second, 2 outlives a restart, 18 outlives the test.
+    "messageDelayLevel": "1s 15s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1h",
+    "flushConsumerOffsetInterval": 500, "flushDelayOffsetInterval": 500,
+    # Checks of half messages would write on their own.
+    "transactionCheckInterval": 3600000, "transactionTimeOut": 3600000,
+    # The machine may be loaded; these tests are not about Apache's overload guards.
+    "waitTimeMillsInSendQueue": 30000, "waitTimeMillsInPullQueue": 30000, "osPageCacheBusyTimeOutMills": 30000,
+}
+
+
+class DidNotStart(Exception):
+    """The broker ended, or did not say that it runs; the text is what it printed."""
+
+
+class Broker:
+    """`make` ("fusee", "4.9.7" ...) names it in reports; `path` is a program that takes '-c FILE'."""
+
+    def __init__(self, make, path, folder, port, namesrv, **more):
+        self.make, self.path, self.folder, self.port = make, path, folder, port
+        self.store = folder / "store"
+        self.settings = {**SETTINGS, "listenPort": port, "namesrvAddr": namesrv, "storePathRootDir": self.store,
+                         "storePathCommitLog": self.store / "commitlog", **more}
+        self.process = None
+        self.out = None
+
+    def start(self):
+        home = self.folder / f"home-{self.make}"
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        conf, self.out = home / "conf", home / "stdout"
+        conf.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
+        with open(self.out, "w") as out:
+            self.process = subprocess.Popen([self.path, "-c", conf], cwd=home, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=subprocess.STDOUT, env={**os.environ, "HOME": str(home)}, start_new_session=True)
+        deadline = time.monotonic() + BOOT_SECONDS
+        while "boot success" not in self.printed():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise DidNotStart(self.printed())
+            time.sleep(0.02)
+        return self
+
+    def printed(self):
+        return self.out.read_text(errors="replace")
+
+    def last_words(self, lines=15):
+        """The end of what it printed, without what Apache's logging says about itself."""
+        return "\n".join([line for line in self.printed().splitlines() if "|-INFO in " not in line][-lines:])
+
+    def connect(self):
+        return Connection("127.0.0.1", self.port, timeout=30)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_SECONDS)
+        finally:
+            self.kill()
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait()
+
+    def end(self, how):
+        self.stop() if how == "stopped" else self.kill()

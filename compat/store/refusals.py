@@ -1,0 +1,95 @@
+"""Stores that we cannot read: the start ends with one line that says what it is and what to do, and nothing is touched."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import brokers
+
+APACHE = "5.5.0"
+SECONDS = 60
+
+
+def fingerprint(store):
+    """Every file and folder with size, time of change and contents (sparse and large ones by size and time)."""
+    found = {}
+    for path in sorted(store.rglob("*")):
+        s = path.stat()
+        contents = path.read_bytes() if path.is_file() and s.st_size < 1 << 20 else b""
+        found[str(path.relative_to(store))] = (s.st_mode, s.st_size, s.st_mtime_ns, contents)
+    return found
+
+
+def file(path, contents=b"x"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(contents)
+
+
+# By hand, with the names that Apache gives: (name, what is made in the store, words that the line must have).
+BY_HAND = [
+    ("RocksDB consume queues", lambda s: file(s / "consumequeue" / "CURRENT", b"MANIFEST-000004\n"), ["/consumequeue'", "RocksDB", "storeType"]),
+    ("RocksDB topics", lambda s: file(s / "config" / "topics" / "CURRENT", b"MANIFEST-000004\n"), ["/config/topics'", "RocksDB"]),
+    ("RocksDB groups", lambda s: file(s / "config" / "subscriptionGroups" / "CURRENT", b"MANIFEST-000004\n"), ["/config/subscriptionGroups'", "RocksDB"]),
+    ("RocksDB offsets", lambda s: file(s / "config" / "consumerOffsets" / "CURRENT", b"MANIFEST-000004\n"), ["/config/consumerOffsets'", "RocksDB"]),
+    ("RocksDB for all configuration", lambda s: file(s / "config" / "metadata" / "CURRENT", b"MANIFEST-000004\n"), ["/config/metadata'", "RocksDB"]),
+    ("DLedger", lambda s: file(s / "dledger-n0" / "data" / "00000000000000000000", bytes(4096)), ["/dledger-n0'", "DLedger", "enableDLegerCommitLog"]),
+    ("BatchCQ", lambda s: file(s / "batchconsumequeue" / "T" / "0" / "00000000000000000000", bytes(46)), ["batchconsumequeue'", "BatchCQ"]),
+    ("tiered storage", lambda s: file(s / "config" / "tieredStoreMetadata.json", b"{}"), ["tiered"]),
+]
+# Made by Apache's 5.5.0 with these settings.
+BY_APACHE = [
+    ("storeType=defaultRocksDB", {"storeType": "defaultRocksDB"}, ["RocksDB"]),
+    ("configStorageType=rocksdb", {"configStorageType": "rocksdb"}, ["RocksDB"]),
+    ("useSingleRocksDBForAllConfigs", {"configStorageType": "rocksdb", "useSingleRocksDBForAllConfigs": "true"}, ["RocksDB"]),
+    ("enableDLegerCommitLog", {"enableDLegerCommitLog": "true", "dLegerGroup": "broker-a", "dLegerPeers": "n0-127.0.0.1:{peer}", "dLegerSelfId": "n0"},
+     ["DLedger"]),
+]
+
+
+def refused(broker, words):
+    """-> differences. The broker must end by itself."""
+    before = fingerprint(broker.store)
+    home = broker.folder / "home-fusee"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    (home / "conf").write_text("".join(f"{k}={v}\n" for k, v in broker.settings.items()))
+    process = subprocess.Popen([broker.path, "-c", home / "conf"], cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, env={"HOME": str(home), "PATH": "/usr/bin:/bin"})
+    try:
+        text = process.communicate(timeout=SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return ["it runs: " + process.communicate()[0]]
+    found = []
+    if process.returncode in (0, None) or process.returncode < 0:
+        found.append(f"it ended with {process.returncode}")
+    lines = [line for line in text.splitlines() if "cannot read" in line]
+    if len(lines) != 1 or not all(w in lines[0] for w in words):
+        found.append(f"no line (or more than one) with {words}: {text}")
+    after = fingerprint(broker.store)
+    return found + [f"'{n}' was touched" for n in sorted(before.keys() | after.keys()) if before.get(n) != after.get(n)]
+
+
+def run(compat, options, namesrv, tally):
+    fusee = compat.program("mqbroker", "fusee", Path(options.programs).resolve())
+    for number, (name, make, words) in enumerate(BY_HAND):
+        broker = brokers.Broker("fusee", fusee, compat.BUILD / "store" / f"by-hand-{number}", compat.free_ports(), namesrv)
+        shutil.rmtree(broker.folder, ignore_errors=True)
+        broker.store.mkdir(parents=True)
+        make(broker.store)
+        tally.check(f"refused: {name}, by hand", lambda: refused(broker, words))
+    for number, (name, settings, words) in enumerate(BY_APACHE if options.all else BY_APACHE[:1]):
+        folder, port = compat.BUILD / "store" / f"by-apache-{number}", compat.free_ports()
+        shutil.rmtree(folder, ignore_errors=True)
+        apache = brokers.Broker(APACHE, compat.program("mqbroker", f"apache-{APACHE}", Path(options.programs)), folder, port, namesrv,
+                                **{k: v.format(peer=compat.free_ports()) for k, v in settings.items()})
+        try:
+            apache.start()
+            apache.stop()
+        except brokers.DidNotStart:
+            tally.failed(f"refused: {name}, made by Apache's {APACHE}", "Apache's broker did not start:\n" + apache.last_words())
+            continue
+        finally:
+            apache.kill()
+        broker = brokers.Broker("fusee", fusee, folder, port, namesrv)
+        tally.check(f"refused: {name}, made by Apache's {APACHE}", lambda: refused(broker, words))
