@@ -5,10 +5,10 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/mem.h"
 #include "base/wire.h"
+#include "store/crc.h"
 
 /* Everything but topic, body, properties, with IPv4 hosts and a one-byte topic length. */
 #define FIXED_BYTES 91
@@ -34,7 +34,7 @@ static uint32_t body_crc(struct slice body)
 {
 	if (body.len == 0)
 		return 0;
-	return (uint32_t)crc32_z(0, (const unsigned char *)body.at, body.len) & 0x7FFFFFFFu;
+	return crc_of(body.at, body.len) & 0x7FFFFFFFu;
 }
 
 static uint8_t *put_bytes(uint8_t *p, const void *bytes, size_t n)

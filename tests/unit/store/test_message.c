@@ -1,9 +1,11 @@
 #include <check.h>
 
 #include "base/mem.h"
+#include "store/crc.h"
 #include "store/message.h"
 
 #include <stdlib.h>
+#include <zlib.h>
 
 Suite *suite_message(void);
 
@@ -198,6 +200,23 @@ START_TEST(message_ids)
 }
 END_TEST
 
+/* Each length and alignment against zlib's. */
+START_TEST(crc_is_zlibs)
+{
+	static uint8_t bytes[5000];
+	uint32_t x = 12345;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)((x = x * 1103515245 + 12345) >> 16);
+	for (size_t from = 0; from < 17; from++)
+		for (size_t n = 0; n < 700; n++)
+			ck_assert_uint_eq(crc_of(bytes + from, n), crc32_z(0, bytes + from, n));
+	for (size_t n = 700; n < sizeof(bytes); n += 37)
+		ck_assert_uint_eq(crc_of(bytes, n), crc32_z(0, bytes, n));
+	ck_assert_uint_eq(crc_of("123456789", 9), 0xCBF43926u);
+}
+END_TEST
+
 static const struct {
 	const char *text, *back;
 } hosts[] = {
@@ -231,6 +250,7 @@ Suite *suite_message(void)
 	tcase_add_test(tc, what_the_format_cannot_hold_has_no_size);
 	tcase_add_loop_test(tc, properties_are_put, 0, (int)COUNT_OF(property_puts));
 	tcase_add_test(tc, the_last_value_of_a_name_counts);
+	tcase_add_test(tc, crc_is_zlibs);
 	tcase_add_test(tc, message_ids);
 	tcase_add_loop_test(tc, hosts_as_text, 0, (int)COUNT_OF(hosts));
 	suite_add_tcase(s, tc);
