@@ -427,6 +427,23 @@ static enum owner owner_of(const struct store_queue *q, int64_t i, struct queue_
 	return owner;
 }
 
+/* Number of the entry behind the last one that has blocks in the file that begins at `begin`. */
+static int64_t data_end(const struct queue_place *p, struct fd_cache *fds, int64_t begin)
+{
+	off_t data = 0, hole = 0;
+	char path[PATH_MAX];
+	int fd;
+
+	if (!queue_file_path(p, begin, path) || fd_cache_get(fds, p->serial, begin, path, O_RDWR, &fd) != RC_OK)
+		return begin + p->file_entries;
+	while ((data = lseek(fd, hole, SEEK_DATA)) >= 0 && (hole = lseek(fd, data, SEEK_HOLE)) > data)
+		;
+	if (data < 0 && errno != ENXIO)
+		return begin + p->file_entries; /* the file system cannot say */
+	hole = (hole + QUEUE_ENTRY_BYTES - 1) / QUEUE_ENTRY_BYTES;
+	return begin + (hole < p->file_entries ? (int64_t)hole : p->file_entries);
+}
+
 /* Where halving saw the end there may be one bad entry, and good ones behind it: the log says whether they are. From the last file backwards;
  * `last` is its begin. */
 static enum rc search_behind(struct store_queue *q, int64_t last)
@@ -434,9 +451,13 @@ static enum rc search_behind(struct store_queue *q, int64_t last)
 	struct queue_table *t = queue_table_of(q);
 	struct queue_place p = queue_place_of(q);
 	int tries = STRANGERS_MAX;
+	struct queue_entry e;
 
-	for (int64_t i = last + p.file_entries - 1; i >= q->end && tries > 0; i--) {
-		struct queue_entry e;
+	/* Entries rise with the log: one that points behind its end has only such behind it. So it is after a kill, for each queue in use. */
+	if (queue_file_entry(&p, t->store->fds, q->end, &e) == RC_OK && queue_entry_is_valid(e) && !queue_entry_is_filler(e) &&
+	    e.at >= t->log_end)
+		return RC_OK;
+	for (int64_t i = data_end(&p, t->store->fds, last) - 1; i >= q->end && tries > 0; i--) {
 		enum rc rc = queue_file_entry(&p, t->store->fds, i, &e);
 
 		if (rc != RC_OK && rc != RC_NOT_FOUND)
