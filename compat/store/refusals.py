@@ -27,7 +27,7 @@ def file(path, contents=b"x"):
 
 # By hand, with the names that Apache gives: (name, what is made in the store, words that the line must have).
 BY_HAND = [
-    ("RocksDB consume queues", lambda s: file(s / "consumequeue" / "CURRENT", b"MANIFEST-000004\n"), ["/consumequeue'", "RocksDB", "storeType"]),
+    ("RocksDB consume queues", lambda s: file(s / "consumequeue" / "CURRENT", b"MANIFEST-000004\n"), ["/consumequeue'", "RocksDB", "move"]),
     ("RocksDB topics", lambda s: file(s / "config" / "topics" / "CURRENT", b"MANIFEST-000004\n"), ["/config/topics'", "RocksDB"]),
     ("RocksDB groups", lambda s: file(s / "config" / "subscriptionGroups" / "CURRENT", b"MANIFEST-000004\n"), ["/config/subscriptionGroups'", "RocksDB"]),
     ("RocksDB offsets", lambda s: file(s / "config" / "consumerOffsets" / "CURRENT", b"MANIFEST-000004\n"), ["/config/consumerOffsets'", "RocksDB"]),
@@ -38,9 +38,10 @@ BY_HAND = [
 ]
 # Made by Apache's 5.5.0 with these settings.
 BY_APACHE = [
-    ("storeType=defaultRocksDB", {"storeType": "defaultRocksDB"}, ["RocksDB"]),
-    ("configStorageType=rocksdb", {"configStorageType": "rocksdb"}, ["RocksDB"]),
-    ("useSingleRocksDBForAllConfigs", {"configStorageType": "rocksdb", "useSingleRocksDBForAllConfigs": "true"}, ["RocksDB"]),
+    ("storeType=defaultRocksDB", {"storeType": "defaultRocksDB"}, ["/config/topics'", "RocksDB"]),
+    ("storeType=defaultRocksDB, useSingleRocksDBForAllConfigs",
+     {"storeType": "defaultRocksDB", "useSingleRocksDBForAllConfigs": "true"}, ["/config/metadata'", "RocksDB"]),
+    ("configManagerVersion=v2", {"configManagerVersion": "v2"}, ["/config/", "RocksDB"]),
     ("enableDLegerCommitLog", {"enableDLegerCommitLog": "true", "dLegerGroup": "broker-a", "dLegerPeers": "n0-127.0.0.1:{peer}", "dLegerSelfId": "n0"},
      ["DLedger"]),
 ]

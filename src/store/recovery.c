@@ -74,18 +74,19 @@ static bool has_entries(const char *root, const char *folder)
 	return found;
 }
 
-/* Folder names: RocksDBConsumeQueueStore (consumequeue), RocksDB*Manager and ConfigStorage (config/...) of Apache 5.3.3. Under default
- * settings 5.5.0 makes an empty rocksdbstore/, which holds nothing. */
-static const char *find_rocksdb(const char *root, const char **key)
+/* Folder names: RocksDBConsumeQueueStore (consumequeue), RocksDB*Manager and ConfigStorage (config/...) of Apache 5.3.3 and 5.5.0. They come with
+ * storeType=defaultRocksDB, useSingleRocksDBForAllConfigs and configManagerVersion=v2. Under default settings 5.5.0 makes an empty
+ * rocksdbstore/, which holds nothing. */
+static const char *find_rocksdb(const char *root, const char **remedy)
 {
 	static const char *const config[] = {"config/topics", "config/subscriptionGroups", "config/consumerOffsets", "config/rdb",
 					     "config/metadata"};
 
-	*key = "configStorageType=json";
+	*remedy = "let Apache's broker write it as JSON (mqadmin rocksDBConfigToJson), stop it and move this folder away";
 	for (size_t i = 0; i < COUNT_OF(config); i++)
 		if (is_rocksdb(root, config[i]))
 			return config[i];
-	*key = "storeType=default";
+	*remedy = "move this folder away, the queues are made again from the commit log";
 	return is_rocksdb(root, "consumequeue") ? "consumequeue" : NULL;
 }
 
@@ -105,13 +106,12 @@ static bool has_dledger(const char *root, char name[256])
 
 enum rc recovery_refuse(const struct store_config *config, char **error)
 {
-	const char *root = config->root, *key, *folder = find_rocksdb(root, &key);
+	const char *root = config->root, *remedy, *folder = find_rocksdb(root, &remedy);
 	char name[256];
 
 	if (folder)
-		*error = mem_printf("store: '%s/%s' is a RocksDB, which fusee cannot read: start Apache's broker with %s until it has "
-				    "written its files, or choose another storePathRootDir",
-				    root, folder, key);
+		*error = mem_printf("store: '%s/%s' is a RocksDB, which fusee cannot read: %s, or choose another storePathRootDir", root,
+				    folder, remedy);
 	else if (has_dledger(root, name))
 		*error = mem_printf("store: '%s/%s' is a DLedger log, which fusee cannot read: copy its messages with Apache's tools to "
 				    "a broker without enableDLegerCommitLog, or choose another storePathRootDir",
