@@ -5,6 +5,9 @@ import subprocess
 from pathlib import Path
 
 import brokers
+import load
+import observe
+from codes import VALUES
 
 APACHE = "5.5.0"
 SECONDS = 60
@@ -71,6 +74,40 @@ def refused(broker, words):
     return found + [f"'{n}' was touched" for n in sorted(before.keys() | after.keys()) if before.get(n) != after.get(n)]
 
 
+def export(c):
+    """What 'mqadmin rocksDBConfigToJson' asks of the broker."""
+    load.ok(c.request(VALUES["EXPORT_ROCKSDB_CONFIG_TO_JSON"], {"configType": "topics;subscriptionGroups;consumerOffsets"}), "export")
+
+
+def fill(broker):
+    """A few messages in a store of RocksDB, and the state as JSON beside it; -> what is there."""
+    sent = load.Load(0)
+    with broker.connect() as c:
+        sent.tables(c)
+        sent.normal(c, 100)
+        sent.batches(c, 4)
+        queues = [key for key in load.QUEUES if sent.sent[key]]
+        sent.sees(c, queues)
+        sent.commit(c, load.GROUP, 0.5)
+        export(c)
+        return sent, {key: observe.queue(c, *key, load.READER, broker.store) for key in queues}
+
+
+def remedied(broker, sent, known):
+    """Does what the lines say, one folder at a time; -> differences to what the store held."""
+    for folder in ("config/topics", "config/subscriptionGroups", "config/consumerOffsets", "consumequeue"):
+        differences = refused(broker, [f"/{folder}'", "move this folder away"])
+        if differences:
+            return differences
+        shutil.move(broker.store / folder, broker.folder / folder.replace("/", "-"))
+    broker.start()
+    try:
+        with broker.connect() as c:
+            return [*observe.differences_in_queues(known, c, load.READER, broker.store), *observe.differences_in_offsets(sent.offsets, c)]
+    finally:
+        broker.stop()
+
+
 def run(compat, options, namesrv, tally):
     fusee = compat.program("mqbroker", "fusee", Path(options.programs).resolve())
     for number, (name, make, words) in enumerate(BY_HAND):
@@ -86,6 +123,7 @@ def run(compat, options, namesrv, tally):
                                 **{k: v.format(peer=compat.free_ports()) for k, v in settings.items()})
         try:
             apache.start()
+            held = fill(apache) if number == 0 else None
             apache.stop()
         except brokers.DidNotStart:
             tally.failed(f"refused: {name}, made by Apache's {APACHE}", "Apache's broker did not start:\n" + apache.last_words())
@@ -94,3 +132,5 @@ def run(compat, options, namesrv, tally):
             apache.kill()
         broker = brokers.Broker("fusee", fusee, folder, port, namesrv)
         tally.check(f"refused: {name}, made by Apache's {APACHE}", lambda: refused(broker, words))
+        if held:
+            tally.check(f"{name}, made by Apache's {APACHE}: the remedies that the lines name", lambda: remedied(broker, *held))
