@@ -732,6 +732,29 @@ START_TEST(a_deleted_topic_is_gone_whatever_is_under_way)
 }
 END_TEST
 
+/* A kill between the files of a queue and those of the log: the log still has what the queue has forgotten. */
+START_TEST(a_queue_begins_where_the_log_does_after_a_rebuild)
+{
+	char *file = queue_path("T", 0, 0), *index = rig_path(r, "index");
+
+	rig_open(r);
+	for (int i = 0; i < 150; i++)
+		rig_send_keys(r, "T", 0, "x", "KEYS\x01k");
+	rig_turn(r);
+	rig_elapse(r, 2000);
+	rig_kill(r);
+	ck_assert_int_eq(unlink(file), 0);
+	test_folder_remove(index);
+	rig_open(r);
+	ck_assert_int_eq(rig_min(r, "T", 0), 0);
+	ck_assert_int_eq(rig_max(r, "T", 0), 150);
+	ck_assert_str_eq(rig_body(r, "T", 0, 0), "x");
+	ck_assert_str_eq(rig_body(r, "T", 0, 149), "x");
+	free(file);
+	free(index);
+}
+END_TEST
+
 /* ---- times ---- */
 
 static const struct {
@@ -793,6 +816,7 @@ Suite *suite_queue(void)
 	tcase_add_test(tc, descriptors_are_bounded);
 	tcase_add_loop_test(tc, files_that_point_below_the_log_go, 0, (int)COUNT_OF(retentions));
 	tcase_add_loop_test(tc, a_deleted_topic_is_gone_whatever_is_under_way, 0, 8);
+	tcase_add_test(tc, a_queue_begins_where_the_log_does_after_a_rebuild);
 	tcase_add_loop_test(tc, times_find_their_offsets, 0, (int)COUNT_OF(times));
 	suite_add_tcase(s, tc);
 	return s;
