@@ -8,30 +8,7 @@
  * Two numbers of a queue are moved from the log's side: `next` (offset that the next staged message gets) and `visible` (what
  * store_queue_max says). They are fields of struct store_queue (consume_queue.h).
  *
- * What the log's side calls in the queues' side (queue_table.h, consume_queue.h, index.h):
- *
- *   enum rc queue_table_open(struct store *s, struct queue_table **out, char **error);
- *           lists the folders; opens no file. (What we cannot read at all, RocksDB or BatchCQ, recovery.c refused before.)
- *   void    queue_table_close(struct queue_table *t);                       frees; flushes nothing
- *   void    queue_table_set_log_end(struct queue_table *t, int64_t end);    recovery: entries at or beyond it do not exist; applied
- *                                                                           to each queue when it is first loaded
- *   size_t  queue_table_count(const struct queue_table *t);                 queues known, loaded or not
- *   struct store_queue *queue_table_get(struct queue_table *t, struct slice topic, int32_t id, bool make);
- *           loaded: next = visible = entries there. NULL as store_queue_open.
- *   enum rc consume_queue_put(struct store_queue *q, int64_t queue_offset, int64_t at, int32_t size, int64_t tags_code);
- *           memory only, never fails in normal running (queue_offset == end). In recovery: RC_EXISTS when queue_offset is below the
- *           end (the entry is made to say this), RC_MISSING when it is above it (a gap: files were lost; the caller rebuilds)
- *   void    consume_queue_fill(struct store_queue *q, int64_t upto, int64_t at, int32_t size);   recovery, after RC_MISSING: entries from
- *           the end up to queue offset `upto` (not itself). An empty queue begins there (Apache's fill { 0, 0x7FFFFFFF, 0 }); otherwise
- *           they point at a damaged message (`at`, `size`), which readers skip and count. next = visible = upto afterwards
- *   void    queue_table_flush(struct queue_table *t, bool sync, void (*on_done)(struct store *s, enum rc rc));
- *           what was put before this call goes to the files (sync: and to the device) on LANE_FILES; one at a time
- *   enum rc queue_table_flush_now(struct queue_table *t);                   the same, sync, blocking: store_close
- *   void    queue_table_delete_before(struct queue_table *t, int64_t log_min);  retention: files that only point below; min follows
- *   and of the index: index_open(s, clean, out, error), index_close, index_put(x, topic, key, at, store_ms),
- *           index_flush(x, sync, on_done), index_flush_now, index_delete_before(x, log_min), index_cut(x, log_end).
- *           index_put ignores an offset at or below the newest one of its last file (so recovery may repeat), as Apache does.
- *           A look-up leaves out offsets >= store_visible_end().
+ * What each side offers the other stands in its headers: queue_table.h, consume_queue.h, index.h; commit_log.h, dispatch.h, io.h.
  * Thread: core. */
 #ifndef STORE_STORE_INTERNAL_H
 #define STORE_STORE_INTERNAL_H

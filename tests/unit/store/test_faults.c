@@ -131,7 +131,7 @@ static const struct {
 	{FAULT_FDATASYNC, "/index/", {EIO}},		  {FAULT_PWRITEV, "/checkpoint", {ENOSPC, EIO}},
 	{FAULT_FDATASYNC, "/checkpoint", {EIO}},	  {FAULT_OPEN, "/checkpoint", {EMFILE}},
 };
-#define FAULT_NTHS 4
+#define FAULT_NTHS 3
 
 static void run_fault(enum fault call, const char *path, int nth, int err, bool sync, bool once)
 {
@@ -233,8 +233,8 @@ Suite *suite_faults(void)
 	suite_add_tcase(s, tc);
 	tcase_add_checked_fixture(power, setup, teardown);
 	tcase_set_timeout(power, 60);
-	tcase_add_loop_test(power, power_loss_takes_nothing_that_was_flushed, 0, 40);
-	tcase_add_loop_test(power, power_loss_leaves_only_whole_messages, 0, 40);
+	tcase_add_loop_test(power, power_loss_takes_nothing_that_was_flushed, 0, 20);
+	tcase_add_loop_test(power, power_loss_leaves_only_whole_messages, 0, 20);
 	suite_add_tcase(s, power);
 	return s;
 }
