@@ -202,7 +202,8 @@ static char **list_names(const char *folder, size_t *count, enum rc *rc)
 	return names;
 }
 
-/* A last file that is too short was being made when the machine went down: it has no messages yet, or they end in it. */
+/* A last file that is too short was being made when the machine went down: it has no messages yet, or they end in it. One of no bytes had
+ * its name on the device, not its size: it was never synced, nor was what follows it. */
 static enum rc check_size(struct commit_log *log, const char *path, bool is_last, char **error)
 {
 	struct stat st;
@@ -215,7 +216,7 @@ static enum rc check_size(struct commit_log *log, const char *path, bool is_last
 	}
 	if (st.st_size == log->segment_bytes)
 		return RC_OK;
-	if (is_last && st.st_size < log->segment_bytes && truncate(path, log->segment_bytes) == 0)
+	if ((is_last || st.st_size == 0) && st.st_size < log->segment_bytes && truncate(path, log->segment_bytes) == 0)
 		return RC_OK;
 	*error = mem_printf("store: '%s' has %lld bytes, but mappedFileSizeCommitLog says %lld: set mappedFileSizeCommitLog to the size "
 			    "of the segments that are there",
@@ -455,8 +456,8 @@ enum rc commit_log_cut(struct commit_log *log, int64_t end, bool scrub)
 
 	while (log->count && log->segments[log->count - 1]->base > end) {
 		seg = log->segments[--log->count];
-		if (!scrub && log->spare == NULL && log->count && segment_end(log->segments[log->count - 1]) > end &&
-		    seg->base == segment_end(log->segments[log->count - 1])) {
+		/* Only the one right behind the end is of use; a later one that stayed would be a segment behind a gap to the next start. */
+		if (!scrub && log->spare == NULL && log->count && log->segments[log->count - 1]->base <= end) {
 			log->spare = seg;
 			continue;
 		}

@@ -96,16 +96,26 @@ static size_t judge_segments(const struct retention *r)
 	return n;
 }
 
+static void drop_held(struct retention *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		segment_drop(r->held[i]);
+	r->count = 0;
+}
+
+/* The segments are let go of first, so that their files go before the consume queue files: a crash in between leaves entries that point
+ * below the log, which every reader expects, and never messages that no queue knows. */
 static void delete_segments(struct retention *r, size_t n)
 {
 	struct store *s = r->store;
-	int64_t before = s->log.min;
+	int64_t before = s->log.min, end = n ? r->held[n - 1]->base + r->held[n - 1]->bytes : before;
 	size_t gone;
 
+	drop_held(r);
 	r->has_more = n == RETENTION_BATCH;
 	if (n == 0)
 		return;
-	gone = commit_log_delete_before(&s->log, r->held[n - 1]->base + r->held[n - 1]->bytes);
+	gone = commit_log_delete_before(&s->log, end);
 	if (gone == 0)
 		return;
 	log_info("store", "%zu commit log segments from %lld to %lld are deleted, disk used %.0f%%", gone, (long long)before,
@@ -136,14 +146,6 @@ static void next_look(struct retention *r)
 		    s->state == STORE_FULL || r->has_more ? RETENTION_FULL_INTERVAL_MS : RETENTION_INTERVAL_MS);
 }
 
-static void drop_held(struct retention *r)
-{
-	for (size_t i = 0; i < r->count; i++)
-		segment_drop(r->held[i]);
-	r->count = 0;
-	r->is_looking = false;
-}
-
 static void look_done(struct job *job)
 {
 	struct retention *r = CONTAINER_OF(job, struct retention, job);
@@ -157,6 +159,7 @@ static void look_done(struct job *job)
 	if (r->manual_rounds > 0)
 		r->manual_rounds--;
 	drop_held(r);
+	r->is_looking = false;
 	next_look(r);
 }
 
