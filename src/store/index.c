@@ -479,6 +479,8 @@ enum rc index_open(struct store *s, bool clean, struct message_index **out, char
 		x->must_heal = true;
 		if (c->has_safe)
 			rc = cut_files(x, c->safe);
+		else if (c->index_ms == 0) /* no checkpoint yet: nobody knows what of the files is on the device, the log has it all */
+			rc = cut_files(x, 0);
 		if (rc != RC_OK && *error == NULL)
 			*error = mem_printf("index '%s': %s", x->folder, rc_text(rc));
 	}
