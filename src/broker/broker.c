@@ -110,6 +110,11 @@ enum rc broker_new(struct broker_config *config, const struct broker_services *s
 		broker_free(b);
 		return rc;
 	}
+	/* The system topics of a new store, and what a killed broker left in the page cache only: a backup must be on the device before the
+	 * first change that is not synced. */
+	if (store_was_unclean(b->store))
+		topic_table_save(b);
+	state_files_save_now(b->state_files);
 	*out = b;
 	return RC_OK;
 }

@@ -433,6 +433,33 @@ static enum rc decode(struct broker *b, struct slice text)
 	return RC_OK;
 }
 
+static int64_t queue_end(struct broker *b, struct slice topic, int32_t queue_id)
+{
+	const struct store_queue *q = store_queue_find(b->store, topic, queue_id);
+
+	return q ? store_queue_max(q) : 0;
+}
+
+/* A loss of power may take messages that were consumed and were not on the device yet (ASYNC_FLUSH). An offset beyond the end would then
+ * pass over the messages that come in their place. */
+static void correct(struct offset_table *t)
+{
+	struct entry *e, *next;
+
+	HASH_ITER (hh, t->offsets.entries, e, next) {
+		for (size_t i = 0; i < e->count; i++) {
+			int64_t end = queue_end(t->broker, e->topic, e->queue_ids[i]);
+
+			if (e->offsets[i] <= end)
+				continue;
+			log_warn("broker", "group '%.*s': offset %lld of topic '%.*s' queue %d is beyond its end, set to %lld",
+				 SLICE_ARG(e->group), (long long)e->offsets[i], SLICE_ARG(e->topic), e->queue_ids[i], (long long)end);
+			e->offsets[i] = end;
+			changed(t);
+		}
+	}
+}
+
 enum rc offset_table_new(struct broker *b, struct offset_table **out, char **error)
 {
 	struct offset_table *t = mem_zalloc(sizeof(*t));
@@ -448,6 +475,8 @@ enum rc offset_table_new(struct broker *b, struct offset_table **out, char **err
 		offset_table_free(t);
 		return rc;
 	}
+	if (store_was_unclean(b->store))
+		correct(t);
 	*out = t;
 	return RC_OK;
 }

@@ -14,6 +14,7 @@
 #include "broker/handlers.h"
 #include "broker/lock_table.h"
 #include "broker/message_put.h"
+#include "broker/state_files.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
@@ -23,6 +24,8 @@
 
 struct pending_send { /* in the request's arena */
 	struct store_wait wait;
+	struct state_wait topic_wait; /* a topic that was just made must be on file first */
+	uint64_t topic_change;
 	struct request *req;
 	struct topic *topic;
 	struct send_message_response_header header;
@@ -104,6 +107,8 @@ static void answer(struct pending_send *p, int32_t code, const char *remark)
 		request_finish(p->req);
 }
 
+static void on_topic_saved(struct state_wait *wait) { answer(CONTAINER_OF(wait, struct pending_send, topic_wait), SUCCESS, NULL); }
+
 static void on_stored(struct store_wait *wait, enum rc rc)
 {
 	struct pending_send *p = CONTAINER_OF(wait, struct pending_send, wait);
@@ -112,7 +117,8 @@ static void on_stored(struct store_wait *wait, enum rc rc)
 
 	if (rc == RC_OK) {
 		stats_count_put(req->core, p->topic, p->messages, p->bytes);
-		answer(p, SUCCESS, NULL);
+		if (!topic_wait_saved(req->core, p->topic_change, &p->topic_wait))
+			answer(p, SUCCESS, NULL);
 		return;
 	}
 	int32_t code = message_put_error(req->core, rc, &req->arena, &remark);
@@ -120,14 +126,20 @@ static void on_stored(struct store_wait *wait, enum rc rc)
 		request_finish(req);
 }
 
-static void on_cancel(struct request *req) { store_wait_cancel(&((struct pending_send *)req->state)->wait); }
+static void on_cancel(struct request *req)
+{
+	struct pending_send *p = req->state;
+
+	store_wait_cancel(&p->wait);
+	state_wait_cancel(&p->topic_wait);
+}
 
 /* SYNC_FLUSH took longer than syncFlushTimeout: stored, not yet known to be on the device. */
 static void on_flush_timeout(struct request *req)
 {
 	struct pending_send *p = req->state;
 
-	store_wait_cancel(&p->wait);
+	on_cancel(req);
 	answer(p, FLUSH_DISK_TIMEOUT, NULL);
 }
 
@@ -144,6 +156,9 @@ static enum outcome wait_and_answer(struct request *req, struct pending_send *p,
 	if (p->header.batch_uniq_id.len == 0)
 		p->header.present &= ~HEADER_BIT(send_message_response_header, batch_uniq_id);
 	p->wait.on_ready = on_stored;
+	p->topic_wait.on_saved = on_topic_saved;
+	p->topic_change = p->topic->change;
+	list_init(&p->topic_wait.link);
 	req->state = p;
 	req->on_cancel = on_cancel;
 	store_wait_for(b->store, &p->wait, end, mark);

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/job.h"
 #include "base/log.h"
@@ -28,6 +29,9 @@ struct state_file {
 	uint64_t save_every_ms;
 	state_encode_fn *encode;
 	bool is_dirty, is_writing;
+	bool is_loaded; /* it was there at the start */
+	uint64_t marked, encoded, placed, synced; /* numbers of changes: made; in text; safe from a kill; on the device */
+	struct list waits;
 	bool is_ahead; /* the file has what was never synced, and its .bak what was: a sync must not take the .bak's place */
 	struct timer timer;
 	struct job job;
@@ -51,6 +55,20 @@ static uint64_t period_of(const struct state_file *f)
 	return f->save_every_ms ? f->save_every_ms : SAVE_SOON_MS + f->text.len / SAVE_BYTES_PER_MS;
 }
 
+static bool has(const struct state_file *f, uint64_t number, bool synced) { return number <= (synced ? f->synced : f->placed); }
+
+static void release(struct state_file *f)
+{
+	LIST_FOR_EACH_SAFE(it, &f->waits) {
+		struct state_wait *w = CONTAINER_OF(it, struct state_wait, link);
+
+		if (!has(f, w->number, w->synced))
+			continue;
+		list_remove(it);
+		w->on_saved(w);
+	}
+}
+
 static void run(struct job *job)
 {
 	struct state_file *f = CONTAINER_OF(job, struct state_file, job);
@@ -69,15 +87,18 @@ static void done(struct job *job)
 		f->is_dirty = true;
 	} else {
 		f->is_ahead = false;
+		f->placed = f->synced = f->encoded;
 	}
 	if (f->is_dirty)
 		start_timer(f, f->rc != RC_OK ? RETRY_MS : period_of(f));
+	release(f);
 }
 
 static void encode(struct state_file *f)
 {
 	buf_clear(&f->text);
 	f->encode(f->owner->broker, &f->text);
+	f->encoded = f->marked;
 	f->is_dirty = false;
 }
 
@@ -100,7 +121,7 @@ static struct state_file *find(struct state_files *s, const char *name)
 	return f;
 }
 
-static void mark(struct state_file *f)
+static void make_dirty(struct state_file *f)
 {
 	if (f->is_dirty)
 		return;
@@ -112,8 +133,10 @@ void state_file_mark(struct state_files *s, const char *name)
 {
 	struct state_file *f = find(s, name);
 
-	if (f != NULL)
-		mark(f);
+	if (f == NULL)
+		return;
+	f->marked++;
+	make_dirty(f);
 }
 
 void state_file_mark_at_once(struct state_files *s, const char *name)
@@ -122,15 +145,37 @@ void state_file_mark_at_once(struct state_files *s, const char *name)
 
 	if (f == NULL)
 		return;
-	if (!f->is_writing && f->text.len <= STATE_FILE_AT_ONCE_MAX) {
+	f->marked++;
+	/* Not before the file has been on the device once: torn by a loss of power, it would have no backup. */
+	if (!f->is_writing && (f->synced > 0 || f->is_loaded) && f->text.len <= STATE_FILE_AT_ONCE_MAX) {
 		encode(f);
-		if (small_file_replace_unsynced(f->path, buf_slice(&f->text), !f->is_ahead) == RC_OK)
+		if (small_file_replace_unsynced(f->path, buf_slice(&f->text), !f->is_ahead) == RC_OK) {
 			f->is_ahead = true;
-		else
+			f->placed = f->encoded;
+		} else {
 			log_warn("broker", "write '%s' failed; it is tried again", f->path);
+		}
 	}
-	mark(f);
+	make_dirty(f);
 }
+
+uint64_t state_file_number(struct state_files *s, const char *name)
+{
+	const struct state_file *f = find(s, name);
+
+	return f ? f->marked : 0;
+}
+
+bool state_file_has(struct state_files *s, const char *name, uint64_t number, bool synced)
+{
+	const struct state_file *f = find(s, name);
+
+	return f == NULL || has(f, number, synced);
+}
+
+void state_file_wait(struct state_files *s, const char *name, struct state_wait *w) { list_append(&find(s, name)->waits, &w->link); }
+
+void state_wait_cancel(struct state_wait *w) { list_remove(&w->link); }
 
 /* ---- loading ---- */
 
@@ -177,6 +222,7 @@ enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_ev
 	struct state_file *f = mem_zalloc(sizeof(*f));
 
 	f->owner = s;
+	list_init(&f->waits);
 	f->name = name;
 	f->path = mem_printf("%s/config/%s", s->broker->config->store_path_root_dir, name);
 	f->save_every_ms = save_every_ms;
@@ -185,6 +231,7 @@ enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_ev
 	f->job.run = run;
 	f->job.done = done;
 	f->next = s->files;
+	f->is_loaded = access(f->path, F_OK) == 0;
 	s->files = f;
 	return load_or_backup(s->broker, f->path, decode, error);
 }
@@ -207,10 +254,12 @@ void state_files_save_now(struct state_files *s)
 		timer_stop(s->broker->timers, &f->timer);
 		encode(f);
 		rc = small_file_replace(f->path, buf_slice(&f->text), !f->is_ahead);
-		if (rc == RC_OK)
+		if (rc == RC_OK) {
 			f->is_ahead = false;
-		else
+			f->placed = f->synced = f->encoded;
+		} else {
 			log_error("broker", "write '%s': %s; the old one stays", f->path, rc_text(rc));
+		}
 	}
 }
 

@@ -5,6 +5,7 @@
 #define BROKER_STATE_FILES_H
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/rc.h"
 #include "base/slice.h"
 
@@ -28,6 +29,20 @@ void state_file_mark(struct state_files *s, const char *name); /* cheap when mar
  * 0.1 ms. Only marks while a write is under way or the file is larger than STATE_FILE_AT_ONCE_MAX. */
 #define STATE_FILE_AT_ONCE_MAX (1024 * 1024)
 void state_file_mark_at_once(struct state_files *s, const char *name);
+
+/* Waiting until a change is in its file. A change has a number: what state_file_number() says right after its mark.
+ * synced: until it is on the device, else until a kill -9 cannot lose it. on_saved: on the core, never inside a call. While the file cannot
+ * be written it does not come. */
+struct state_wait {
+	struct list link; /* list_init() it: then state_wait_cancel() is always allowed */
+	uint64_t number;
+	bool synced;
+	void (*on_saved)(struct state_wait *w);
+};
+uint64_t state_file_number(struct state_files *s, const char *name);
+bool state_file_has(struct state_files *s, const char *name, uint64_t number, bool synced);
+void state_file_wait(struct state_files *s, const char *name, struct state_wait *w);
+void state_wait_cancel(struct state_wait *w);
 void state_files_save_now(struct state_files *s); /* writes what is dirty, blocking; dirty files whose job is under way stay */
 
 #endif

@@ -166,19 +166,33 @@ void topic_table_on_change(struct topic_table *t, void (*on_change)(void *ctx, c
 	t->on_change_ctx = ctx;
 }
 
-static void changed(struct broker *b, const struct topic *topic)
+static void changed(struct broker *b, struct topic *topic)
 {
 	struct topic_table *t = b->topics;
 
 	data_version_bump(&t->version, b->wall_ms);
 	/* A message to a topic that a killed broker has forgotten would be acknowledged and never seen. */
-	if (topic != NULL)
+	if (topic != NULL) {
 		state_file_mark_at_once(b->state_files, STATE_FILE);
-	else
+		topic->change = state_file_number(b->state_files, STATE_FILE);
+	} else {
 		state_file_mark(b->state_files, STATE_FILE);
+	}
 	if (t->on_change != NULL)
 		t->on_change(t->on_change_ctx, topic);
 }
+
+bool topic_wait_saved(struct broker *b, uint64_t change, struct state_wait *w)
+{
+	w->number = change;
+	w->synced = b->config->flush_disk_type == FLUSH_DISK_SYNC;
+	if (state_file_has(b->state_files, STATE_FILE, change, w->synced))
+		return false;
+	state_file_wait(b->state_files, STATE_FILE, w);
+	return true;
+}
+
+void topic_table_save(struct broker *b) { state_file_mark(b->state_files, STATE_FILE); }
 
 void topic_table_bump(struct broker *b) { changed(b, NULL); }
 

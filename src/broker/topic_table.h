@@ -43,6 +43,7 @@ struct topic {
 	struct store_queue **queues;
 	int32_t queues_cap;
 	void *stats; /* broker_stats' counters of this topic */
+	uint64_t change; /* number of its newest change in its state file: topic_wait_saved() */
 };
 
 /* Load config/topics.json (or .bak), then make the system topics of constants.md section 6. */
@@ -68,6 +69,11 @@ struct topic *topic_auto_create(struct broker *b, struct slice name, struct slic
 /* %RETRY%, %DLQ% and system topics (createTopicInSendMessageBackMethod): made when absent, with this many queues and perm. */
 struct topic *topic_ensure(struct broker *b, struct slice name, int32_t queues, int32_t perm, int32_t sys_flag);
 
+/* Before something sent to the topic is acknowledged: false when its change is in its file, as safely as flushDiskType wants messages; else
+ * w waits for it (w->on_saved is set by the caller, w->link initialised). */
+struct state_wait;
+bool topic_wait_saved(struct broker *b, uint64_t change, struct state_wait *w);
+
 bool topic_delete(struct broker *b, struct slice name); /* false when unknown. Deletes its queues and offsets too */
 
 /* Name grammar (TopicValidator): NULL when fine, else the remark Apache gives, in arena. */
@@ -85,6 +91,7 @@ enum rc topic_put_changes(struct broker *b, const struct topic *config, const st
 bool topic_read_json(const cJSON *object, struct topic *config);
 
 const struct data_version *topic_table_version(const struct topic_table *t);
+void topic_table_save(struct broker *b); /* its file is written though nothing changed */
 void topic_table_bump(struct broker *b); /* after a change made in place */
 size_t topic_table_count(const struct topic_table *t);
 void topic_each(struct topic_table *t, void (*visit)(void *ctx, struct topic *topic), void *ctx); /* sorted by name */

@@ -135,6 +135,7 @@ enum rc store_open(const struct store_config *config, struct executor *ex, struc
 	clean = !store_abort_exists(s->config.root);
 	if (!clean)
 		log_warn("store", "the last stop was not clean ('%s/abort' is there): recovering", s->config.root);
+	s->was_unclean = !clean;
 	s->checkpointer.store = s;
 	rc = open_parts(s, clean, error);
 	if (rc != RC_OK) {
@@ -272,6 +273,8 @@ void store_on_arrival(struct store *s, store_arrival_fn *on_arrival, void *ctx)
 }
 
 int64_t store_earliest_time(struct store *s) { return commit_log_store_time(&s->log, s->log.min); }
+
+bool store_was_unclean(const struct store *s) { return s->was_unclean; }
 
 bool store_is_writable(const struct store *s) { return s->state == STORE_WRITABLE; }
 

@@ -145,6 +145,9 @@ void store_get_cancel(struct store *s, struct store_get *g); /* on_warm will not
  * only g->on_warm must be set); RC_CORRUPT. */
 enum rc store_read_message(struct store *s, int64_t physical_offset, struct buf *out, struct store_get *g);
 
+/* The stop before this start was a crash: what lies outside the store may be ahead of it. */
+bool store_was_unclean(const struct store *s);
+
 int64_t store_queue_min(const struct store_queue *q); /* queue offsets; 0 for NULL */
 int64_t store_queue_max(const struct store_queue *q); /* the offset that the next visible message gets */
 struct slice store_queue_topic(const struct store_queue *q);

@@ -47,6 +47,7 @@ struct store {
 	struct checkpointer checkpointer;
 	struct retention *retention;
 
+	bool was_unclean; /* the stop before this start */
 	enum store_state state;
 	char why[128]; /* of a state that is not STORE_WRITABLE */
 
