@@ -9,6 +9,7 @@ from history import Violation, body_of, uid_of
 from load import DELAYED, GROUPS, QUEUES, TOPICS
 from remoting import Connection
 
+NO_TOPIC = 17
 SAMPLE = 12
 DELAY_PATIENCE = 15.0
 
@@ -44,6 +45,9 @@ class Check:
         known = self.history.known.get((topic, queue), {})
         low, high = self.bounds(topic, queue)
         answer = messages.pull(self.c, topic, queue, low, group=GROUPS[0])[0]
+        if answer.code == NO_TOPIC and topic not in self.history.promised:
+            self.history.known.pop((topic, queue), None)    # seen by a consumer, but whoever sent it was not told yet
+            return
         if known and answer.code not in (messages.FOUND, messages.RETRY_IMMEDIATELY):
             raise Violation(f"{topic}/{queue}: {len(known)} messages are known, a pull at {low} (max {high}) says {answer.code} {answer.remark}")
         found = messages.pull_all(self.c, topic, queue, low) if high > low else []
@@ -94,7 +98,8 @@ class Check:
             if uid in uids:
                 raise Violation(f"{uid} is twice in the log: at {uids[uid]} and {m.physical_offset}")
             uids[uid] = m.physical_offset
-            places[(m.topic, m.queue_id, m.queue_offset)] = (uid, m.physical_offset)
+            if (m.topic, m.queue_id) in self.history.known:     # else nobody was told that the topic exists
+                places[(m.topic, m.queue_id, m.queue_offset)] = (uid, m.physical_offset)
         for (topic, queue), known in self.history.known.items():
             for offset, want in known.items():
                 if places.get((topic, queue, offset)) != want:

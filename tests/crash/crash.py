@@ -23,6 +23,7 @@ from broker import CrashBroker, Died                        # noqa: E402
 from check import Check                                     # noqa: E402
 from history import History, Violation                      # noqa: E402
 from load import Load, make_groups                          # noqa: E402
+from remoting import Closed                                 # noqa: E402
 
 ROUNDS_OF_A_STORE = 6
 OFFSET_SECONDS = 4.0            # flushConsumerOffsetInterval is 200 ms here; the default's 5 s would need longer rounds
@@ -31,9 +32,9 @@ POINT_SECONDS = 12.0            # a planned call comes within that time
 # Every kind of call that changes the store, with the largest N that a load reaches soon.
 POINTS = [
     ("pwritev", "commitlog", 150), ("fdatasync", "commitlog", 8), ("create", "commitlog", 6), ("ftruncate", "commitlog", 6),
-    ("fallocate", "commitlog", 4), ("unlink", "commitlog", 4), ("fsync", "commitlog", 4),
+    ("fallocate", "commitlog", 4), ("unlink", "commitlog", 3), ("fsync", "commitlog", 4),
     ("pwritev", "consumequeue", 60), ("fdatasync", "consumequeue", 6), ("create", "consumequeue", 12),
-    ("ftruncate", "consumequeue", 12), ("unlink", "consumequeue", 8), ("fsync", "consumequeue", 6), ("mkdir", "consumequeue", 6),
+    ("ftruncate", "consumequeue", 12), ("unlink", "consumequeue", 3), ("fsync", "consumequeue", 6), ("mkdir", "consumequeue", 6),
     ("pwritev", "index", 6), ("fdatasync", "index", 3), ("create", "index", 2), ("ftruncate", "index", 2), ("unlink", "index", 2),
     ("fsync", "index", 2), ("pwritev", "checkpoint", 2), ("fdatasync", "checkpoint", 2), ("create", "checkpoint", 1),
     ("create", "abort", 1), ("pwritev", "abort", 1), ("fdatasync", "abort", 1), ("fsync", "other", 2),
@@ -107,7 +108,7 @@ def live(store, plan, name, seed):
         errors = load.join()
         if errors:
             raise Violation("; ".join(errors))
-    except (Died, ConnectionError, OSError) as e:
+    except (Died, Closed, ConnectionError, OSError) as e:
         reached = True                  # while it started or recovered
         broker.kill()
         if not (plan.point and broker.was_killed()):

@@ -34,6 +34,7 @@ class History:
         self.known = {}         # (topic, queue) -> {offset: (uid, physical offset)}: acknowledged, or seen by a consumer
         self.delayed = {}       # uid -> (due, physical offset), acknowledged
         self.acknowledged = 0
+        self.promised = set()   # topics of acknowledged messages
         self.commits = {}       # (group, topic, queue) -> [(time, offset)], answered
         self.floor = {}         # (group, topic, queue) -> offset that the store has kept before
         self.violations = []
@@ -45,6 +46,7 @@ class History:
     def acknowledge(self, uid, topic, queue, offset, physical):
         with self.lock:
             self.acknowledged += 1
+            self.promised.add(topic)
             self._know(topic, queue, offset, uid, physical, "acknowledged")
 
     def acknowledge_delayed(self, uid, due, physical):
