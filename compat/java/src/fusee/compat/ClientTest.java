@@ -221,7 +221,11 @@ abstract class ClientTest {
 
     protected void createTopic(String topic, int queues, int perm) throws Exception {
         for (String broker : site.brokers()) {
-            admin().createAndUpdateTopicConfig(broker, new TopicConfig(topic, queues, queues, perm));
+            // A busy machine may take longer than the client allows for a first connection.
+            Wait.until("topic " + topic, () -> {
+                admin().createAndUpdateTopicConfig(broker, new TopicConfig(topic, queues, queues, perm));
+                return true;
+            });
         }
         Wait.until("route of " + topic, () -> admin().examineTopicRouteInfo(topic).getQueueDatas().size() == site.brokers().size());
     }
