@@ -1,8 +1,11 @@
 #include "remoting/json_scan.h"
 
 #include <endian.h>
+#ifdef __SSE2__ /* every x86-64 has it */
+#include <emmintrin.h>
+#endif
 
-/* ---- eight bytes at a time: names and values are mostly 4 to 30 bytes long, too short to pay for calls of memchr ---- */
+/* ---- eight (with SSE2 sixteen) bytes at a time: names and values are mostly 4 to 30 bytes long, too short to pay for calls of memchr ---- */
 
 #define ONES 0x0101010101010101u
 #define HIGH (ONES * 0x80)
@@ -31,6 +34,17 @@ static inline size_t first_byte(uint64_t marks) { return (size_t)__builtin_ctzll
 /* The first quote or backslash, or end. */
 static inline const char *find_special(const char *at, const char *end)
 {
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+
+	for (; end - at >= 16; at += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+		unsigned marks = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
+
+		if (marks != 0)
+			return at + __builtin_ctz(marks);
+	}
+#endif
 	for (; end - at >= 8; at += 8) {
 		uint64_t v = load8(at), marks = has_byte(v, '"') | has_byte(v, '\\');
 

@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 
+#define SAFE_DIGITS 18 /* so many cannot overflow: nearly every number of a header */
+
 bool slice_to_i64(struct slice s, int64_t *out)
 {
 	bool negative = s.len > 0 && s.at[0] == '-';
@@ -13,6 +15,17 @@ bool slice_to_i64(struct slice s, int64_t *out)
 
 	if (i == s.len)
 		return false;
+	if (s.len - i <= SAFE_DIGITS) {
+		for (; i < s.len; i++) {
+			unsigned digit = (unsigned char)s.at[i] - (unsigned)'0';
+
+			if (digit > 9)
+				return false;
+			value = value * 10 + digit;
+		}
+		*out = negative ? -value : value;
+		return true;
+	}
 	for (; i < s.len; i++) {
 		char c = s.at[i];
 

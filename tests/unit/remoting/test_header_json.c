@@ -406,6 +406,34 @@ START_TEST(nothing_to_say_writes_no_ext_fields)
 }
 END_TEST
 
+/* The reader looks at 16, 8 and single bytes: the end of a string, an escape and the end of the text, at each place of each of them. Its own
+ * allocation for each text, so that AddressSanitizer sees a read beyond the end. */
+START_TEST(strings_end_where_they_end)
+{
+	for (int len = 0; len < 70; len++) {
+		for (int escape = -1; escape + 1 < len; escape++) {
+			size_t size = (size_t)len + 6; /* {" and ":1} */
+			char *text = malloc(size);
+			struct json_scan scan;
+			struct json_text name;
+
+			memset(text, 'x', size);
+			memcpy(text, "{\"", 2);
+			memcpy(text + 2 + len, "\":1}", 4);
+			if (escape >= 0)
+				memcpy(text + 2 + escape, "\\\"", 2);
+			ck_assert(json_scan_begin(&scan, (struct slice){text, size}));
+			ck_assert_int_eq(json_name(&scan, &name), RC_OK);
+			ck_assert_uint_eq(name.text.len, (size_t)len);
+			ck_assert_int_eq(name.is_escaped, escape >= 0);
+			ck_assert(json_scan_begin(&scan, (struct slice){text, (size_t)len + 2})); /* no closing quote */
+			ck_assert_int_eq(json_name(&scan, &name), RC_MALFORMED);
+			free(text);
+		}
+	}
+}
+END_TEST
+
 Suite *suite_header_json(void)
 {
 	Suite *s = suite_create("header_json");
@@ -424,6 +452,7 @@ Suite *suite_header_json(void)
 	tcase_add_test(tc, one_field_by_name);
 	tcase_add_test(tc, count_of_fields_is_bounded);
 	tcase_add_test(tc, depth_is_bounded);
+	tcase_add_test(tc, strings_end_where_they_end);
 	tcase_add_test(tc, what_we_write);
 	tcase_add_test(tc, nothing_to_say_writes_no_ext_fields);
 	suite_add_tcase(s, tc);
