@@ -92,7 +92,7 @@ void fuzz_core_init(struct fuzz_core *f)
 	atexit(remove_folder);
 }
 
-static void end_turn(struct fuzz_core *f)
+void fuzz_core_end_turn(struct fuzz_core *f)
 {
 	if (f->end_turn != NULL)
 		f->end_turn(f->core);
@@ -114,12 +114,12 @@ static void pass_time(struct fuzz_core *f)
 		f->wall_ms += now - f->timers.now_ms;
 		f->set_time(f->core, f->wall_ms);
 		timers_run(&f->timers, now);
-		end_turn(f);
+		fuzz_core_end_turn(f);
 	}
 }
 
 /* Returns the code of the last answer, -1 when there was none. */
-static int32_t check_answers(struct peer *peer)
+int32_t fuzz_core_answers(struct peer *peer)
 {
 	struct slice out = buf_slice(&peer->out);
 	struct command cmd;
@@ -148,11 +148,11 @@ static int32_t receive(struct fuzz_core *f, struct peer *peer, struct slice head
 	buf_put_slice(&frame, body);
 	(void)peer_receive(peer, buf_slice(&frame), &why);
 	buf_free(&frame);
-	end_turn(f);
-	return check_answers(peer);
+	fuzz_core_end_turn(f);
+	return fuzz_core_answers(peer);
 }
 
-static struct peer *connect_peer(struct fuzz_core *f, unsigned port)
+struct peer *fuzz_core_connect(struct fuzz_core *f, unsigned port)
 {
 	struct peer *peer = peer_new(&f->timers, f->dispatch, f->core);
 
@@ -164,19 +164,19 @@ static struct peer *connect_peer(struct fuzz_core *f, unsigned port)
 
 static void disconnect_peer(struct peer *peer)
 {
-	(void)check_answers(peer);
+	(void)fuzz_core_answers(peer);
 	peer_close(peer);
 }
 
 int32_t fuzz_core_send(struct fuzz_core *f, struct slice header, struct slice body)
 {
-	struct peer *peer = connect_peer(f, 40000);
+	struct peer *peer = fuzz_core_connect(f, 40000);
 	int32_t code;
 
 	f->set_time(f->core, f->wall_ms);
 	code = receive(f, peer, header, body);
 	disconnect_peer(peer);
-	end_turn(f);
+	fuzz_core_end_turn(f);
 	return code;
 }
 
@@ -186,7 +186,7 @@ void fuzz_core_run(struct fuzz_core *f, struct slice script)
 	struct slice part;
 
 	for (unsigned i = 0; i < PEERS; i++)
-		peers[i] = connect_peer(f, 40000 + i);
+		peers[i] = fuzz_core_connect(f, 40000 + i);
 	f->set_time(f->core, f->wall_ms);
 	for (size_t i = 0; slice_split(&script, FRAME_MARK, &part); i++) {
 		size_t header_bytes;
@@ -202,5 +202,5 @@ void fuzz_core_run(struct fuzz_core *f, struct slice script)
 	}
 	for (size_t i = 0; i < PEERS; i++)
 		disconnect_peer(peers[i]);
-	end_turn(f);
+	fuzz_core_end_turn(f);
 }

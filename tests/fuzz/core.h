@@ -39,4 +39,10 @@ void fuzz_core_run(struct fuzz_core *f, struct slice script);
 /* One frame on a connection of its own. Returns the code of its answer, -1 when there was none in this turn. */
 int32_t fuzz_core_send(struct fuzz_core *f, struct slice header, struct slice body);
 
+/* What the above is made of, for programs that measure (tests/perf): a connection from 127.0.0.1:`port`, a turn's end with its jobs, and
+ * what came back meanwhile, which is checked and taken: the code of the last answer, -1 when there was none. */
+struct peer *fuzz_core_connect(struct fuzz_core *f, unsigned port);
+void fuzz_core_end_turn(struct fuzz_core *f);
+int32_t fuzz_core_answers(struct peer *peer);
+
 #endif
