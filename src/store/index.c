@@ -29,12 +29,15 @@ static enum rc write_now(struct message_index *x, bool sync);
 /* Java's hashCode goes on from one text to the next as long as both are ASCII. */
 static bool hash_on(uint32_t *hash, struct slice s)
 {
+	uint32_t h = *hash; /* not in memory: bytes of the text might be the same place, for all the compiler knows */
+	unsigned all = 0;
+
 	for (size_t i = 0; i < s.len; i++) {
-		if ((uint8_t)s.at[i] >= 0x80)
-			return false;
-		*hash = *hash * 31 + (uint8_t)s.at[i];
+		all |= (uint8_t)s.at[i];
+		h = h * 31 + (uint8_t)s.at[i];
 	}
-	return true;
+	*hash = h;
+	return all < 0x80;
 }
 
 uint32_t index_hash(struct slice topic, struct slice key)
