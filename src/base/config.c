@@ -380,6 +380,38 @@ out:
 	return rc;
 }
 
+struct sought {
+	struct slice key;
+	unsigned line; /* 0: not set in the file */
+};
+
+static enum rc note_line(void *ctx, unsigned line, struct slice key, struct slice value)
+{
+	struct sought *s = ctx;
+
+	(void)value;
+	if (slice_eq(key, s->key))
+		s->line = line;
+	return RC_OK;
+}
+
+char *config_locate(const char *path, const char *error)
+{
+	struct slice text = slice_of(error), quote = SLICE_LIT("key '");
+	struct sought s = {0};
+	struct buf file = {0};
+	unsigned bad_line;
+
+	if (path != NULL && slice_has_prefix(text, quote)) {
+		text = slice_sub(text, quote.len, text.len);
+		s.key = slice_sub(text, 0, slice_find(text, '\''));
+		if (read_file(path, &file) == RC_OK)
+			properties_parse(buf_slice(&file), note_line, &s, &bad_line);
+		buf_free(&file);
+	}
+	return s.line > 0 ? mem_printf("%s:%u: %s", path, s.line, error) : mem_strdup(error);
+}
+
 /* ---- changes at run time ---- */
 
 struct update {

@@ -55,6 +55,10 @@ void config_free(const struct config_schema *s, void *config); /* the strings */
  * Returns RC_OK; RC_INVALID (report->errors says file, line, key, value, expectation); or why the file cannot be read. */
 enum rc config_load(const struct config_schema *s, void *config, const char *path, struct config_report *report);
 
+/* The line of a problem that was found after loading: for an `error` that begins with "key 'NAME': ", "PATH:LINE: " and the error,
+ * where LINE is the last one of the file that sets NAME; else a copy of the error. `path` may be NULL. Malloc'ed. */
+char *config_locate(const char *path, const char *error);
+
 /* Set one key from text (blanks around the value are dropped). *error, malloc'ed, on failure, names key, value and expectation.
  * Returns RC_OK; RC_NOT_FOUND (unknown key); RC_INVALID (bad value). */
 enum rc config_set(const struct config_schema *s, void *config, struct slice key, struct slice value, char **error);

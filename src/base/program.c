@@ -147,7 +147,8 @@ bool program_is_address_list(const char *text)
 			continue;
 		while (colon > 0 && part.at[colon - 1] != ':')
 			colon--;
-		if (colon < 2 || !slice_to_i32(slice_sub(part, colon, part.len), &port) || port < 1 || port > 65535)
+		if (colon < 2 || slice_find(part, ',') < part.len || !slice_to_i32(slice_sub(part, colon, part.len), &port) ||
+		    port < 1 || port > 65535)
 			return false;
 		count++;
 	}

@@ -39,19 +39,6 @@ void broker_config_changed(struct broker *b)
 	put_property(&b->broker_properties, "CLUSTER", b->config->broker_cluster_name);
 }
 
-/* brokerIP1 as the store host of every message: clients dial it when they look a message up by its id. */
-static enum rc set_store_host(struct broker *b, char **error)
-{
-	bool is_v6 = strchr(b->config->broker_ip1, ':') != NULL && b->config->broker_ip1[0] != '[';
-	char *text = mem_printf(is_v6 ? "[%s]:%d" : "%s:%d", b->config->broker_ip1, b->config->listen_port);
-	enum rc rc = host_parse(slice_of(text), &b->store_host);
-
-	free(text);
-	if (rc != RC_OK)
-		*error = mem_printf("broker: brokerIP1 '%s' is not an IP address", b->config->broker_ip1);
-	return rc;
-}
-
 static enum rc open_store(struct broker *b, char **error)
 {
 	struct store_config config;
@@ -105,7 +92,7 @@ enum rc broker_new(struct broker_config *config, const struct broker_services *s
 	b->again.on_timer = on_again;
 	dispatch_check(&broker_dispatch);
 	broker_config_changed(b);
-	if ((rc = set_store_host(b, error)) != RC_OK || (rc = open_store(b, error)) != RC_OK ||
+	if ((rc = broker_config_store_host(b->config, &b->store_host, error)) != RC_OK || (rc = open_store(b, error)) != RC_OK ||
 	    (rc = make_modules(b, error)) != RC_OK) {
 		broker_free(b);
 		return rc;

@@ -66,8 +66,15 @@ static enum rc check_together(const struct broker_config *c, char **error)
 				    (int)c->listen_port);
 		return RC_INVALID;
 	}
+	if (strchr(c->store_path_commit_log, ',') != NULL) { /* Apache's separator of several folders */
+		*error = mem_printf("key 'storePathCommitLog': value '%s': expected one folder, without a comma",
+				    c->store_path_commit_log);
+		return RC_INVALID;
+	}
 	return RC_OK;
 }
+
+static enum rc check_texts(const struct broker_config *c, char **error);
 
 enum rc broker_config_resolve(struct broker_config *c, const char *user_home, char **error)
 {
@@ -81,7 +88,9 @@ enum rc broker_config_resolve(struct broker_config *c, const char *user_home, ch
 		c->ha_listen_port = c->listen_port + 1;
 	if (c->broker_role != BROKER_ROLE_SLAVE)
 		c->broker_id = 0; /* a master's id is 0 whatever the file says, as in Apache's BrokerStartup */
-	return check_together(c, error);
+	if (check_together(c, error) != RC_OK)
+		return RC_INVALID;
+	return check_texts(c, error);
 }
 
 /* "1s 5m 2h 1d": Apache MessageStoreConfig.parseDelayLevel. */
@@ -143,6 +152,31 @@ static enum rc check_delete_when(const char *text, char **error)
 		return RC_INVALID;
 	}
 	return RC_OK;
+}
+
+enum rc broker_config_store_host(const struct broker_config *c, struct host *out, char **error)
+{
+	bool is_v6 = strchr(c->broker_ip1, ':') != NULL && c->broker_ip1[0] != '[';
+	char *text = mem_printf(is_v6 ? "[%s]:%d" : "%s:%d", c->broker_ip1, (int)c->listen_port);
+	enum rc rc = host_parse(slice_of(text), out);
+
+	free(text);
+	if (rc == RC_OK)
+		return RC_OK;
+	*error = mem_printf("key 'brokerIP1': value '%s': expected a numeric IPv4 or IPv6 address", c->broker_ip1);
+	return RC_INVALID;
+}
+
+/* Texts with a grammar of their own, looked at early so that the file's line can be named. */
+static enum rc check_texts(const struct broker_config *c, char **error)
+{
+	struct store_config levels = {0};
+	struct host host;
+	enum rc rc = broker_config_store_host(c, &host, error);
+
+	if (rc == RC_OK)
+		rc = parse_delay_levels(c->message_delay_level, &levels, error);
+	return rc == RC_OK ? check_delete_when(c->delete_when, error) : rc;
 }
 
 enum rc broker_config_store(const struct broker_config *c, struct store_config *out, char **error)

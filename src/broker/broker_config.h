@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 
+struct host;
 struct store_config;
 
 enum {
@@ -51,8 +52,12 @@ void broker_config_free(struct broker_config *c); /* NULL is fine */
 
 /* Fill what depends on the host and on other keys (brokerIP1, brokerIP2, brokerName, storePathRootDir under `user_home`, haListenPort, logPath,
  * storePathCommitLog) and check what keys say together. May read interfaces and the host name (start-up only).
- * Returns RC_OK or RC_INVALID with *error, a malloc'ed line that names the key. */
+ * Returns RC_OK or RC_INVALID with *error, a malloc'ed line that begins with "key 'NAME': " (config_locate finds its line). */
 enum rc broker_config_resolve(struct broker_config *c, const char *user_home, char **error);
+
+/* brokerIP1 and listenPort as the store host of every message: clients dial it when they look a message up by its id.
+ * RC_INVALID and *error (malloc'ed) when brokerIP1 is no address. */
+enum rc broker_config_store_host(const struct broker_config *c, struct host *out, char **error);
 
 /* The store's view. Strings in *out stay the config's. RC_INVALID and *error (malloc'ed) for a bad messageDelayLevel or deleteWhen. */
 enum rc broker_config_store(const struct broker_config *c, struct store_config *out, char **error);

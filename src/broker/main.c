@@ -267,7 +267,10 @@ static int configure(struct broker_config *c, const struct program_options *o, s
 	if (o->config_path != NULL)
 		set_text(&c->broker_config_path, realpath(o->config_path, NULL));
 	if (broker_config_resolve(c, o->user_home, &error) != RC_OK) {
-		fprintf(stderr, "error: %s\n", error);
+		char *located = config_locate(o->config_path, error);
+
+		fprintf(stderr, "error: %s\n", located);
+		free(located);
 		free(error);
 		return 1;
 	}

@@ -173,6 +173,9 @@ void kv_config_on_saved(struct kv_config *kv, void (*on_saved)(void *ctx, struct
 
 /* ---- the table ---- */
 
+/* The JSON reader ends a text there: after a restart it would be another one. */
+static bool has_nul(struct slice s) { return slice_find(s, '\0') < s.len; }
+
 static enum rc put(struct kv_config *kv, struct slice name, struct slice key, struct slice value)
 {
 	struct space *space = find_space(kv, name);
@@ -180,6 +183,8 @@ static enum rc put(struct kv_config *kv, struct slice name, struct slice key, st
 
 	if (name.len == 0 || name.len > KV_KEY_MAX || key.len == 0 || key.len > KV_KEY_MAX || value.len > KV_VALUE_MAX)
 		return RC_TOO_BIG;
+	if (has_nul(name) || has_nul(key) || has_nul(value))
+		return RC_INVALID;
 	if ((e == NULL && kv->entry_count >= KV_ENTRIES_MAX) || (space == NULL && HASH_COUNT(kv->spaces) >= KV_NAMESPACES_MAX))
 		return RC_BUSY;
 	if (space == NULL) {
@@ -263,10 +268,8 @@ static enum rc take_over(struct kv_config *kv, const cJSON *tree)
 {
 	enum rc rc = cJSON_IsObject(tree) ? RC_OK : RC_CORRUPT;
 
-	JSON_EACH(space, json_get_object(tree, "configTable"))
-	{
-		JSON_EACH(it, space)
-		{
+	JSON_EACH (space, json_get_object(tree, "configTable")) {
+		JSON_EACH (it, space) {
 			struct slice value;
 
 			if (rc == RC_OK && !cJSON_IsNull(it))

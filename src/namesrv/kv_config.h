@@ -32,7 +32,7 @@ enum rc kv_config_new(const char *path, struct executor *ex, struct kv_config **
 /* What is not on disk yet is written now, blocking. The executor must have ended the jobs it was given. */
 void kv_config_free(struct kv_config *kv);
 
-/* RC_OK; RC_TOO_BIG (a text is too long, or the namespace or key is empty); RC_BUSY (as many entries or namespaces as allowed). */
+/* RC_OK; RC_INVALID (a NUL byte in a text); RC_TOO_BIG (a text is too long, or the namespace or key is empty); RC_BUSY (as many entries or namespaces as allowed). */
 enum rc kv_config_put(struct kv_config *kv, struct slice space, struct slice key, struct slice value);
 bool kv_config_get(const struct kv_config *kv, struct slice space, struct slice key, struct slice *value);
 bool kv_config_delete(struct kv_config *kv, struct slice space, struct slice key); /* false when it was not there */

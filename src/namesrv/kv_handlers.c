@@ -51,6 +51,8 @@ enum outcome namesrv_put_kv(struct request *req)
 		return reply_error(req, SYSTEM_ERROR,
 				   "namespace or key is empty, or longer than %d bytes, or the value is longer than %d bytes",
 				   KV_KEY_MAX, KV_VALUE_MAX);
+	if (rc == RC_INVALID)
+		return reply_error(req, SYSTEM_ERROR, "a NUL byte in namespace, key or value cannot be kept");
 	if (rc != RC_OK)
 		return reply_error(req, SYSTEM_BUSY, "the KV configuration is full");
 	forget_answers(n, h->namespace);

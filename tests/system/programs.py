@@ -125,9 +125,10 @@ def name_servers_come_from_the_option_then_the_file_then_the_environment():
         for arguments, want in ((["-c", conf, "-n", "10.0.0.1:1"], "10.0.0.1:1"), (["-c", conf], "10.0.0.2:1;10.0.0.2:2"),
                                 ([], "10.0.0.3:1")):
             check(f"namesrvAddr={want}" in f.run("mqbroker", "-p", *arguments, env=env).stdout.splitlines(), f"{arguments}")
-        r = f.run("mqbroker", "-n", "nonsense")
-        equal(r.returncode, 1, "exit status")
-        check("The Name Server Address[nonsense] illegal" in r.stderr, r.stderr)
+        for text in ("nonsense", "a:1,b:2"):
+            r = f.run("mqbroker", "-n", text)
+            equal(r.returncode, 1, "exit status")
+            check(f"The Name Server Address[{text}] illegal" in r.stderr, r.stderr)
 
 
 @test
@@ -147,6 +148,12 @@ def a_bad_value_names_file_line_key_value_and_expectation():
         equal(r.returncode, 1, "exit status")
         check(f"{conf}:3: key 'listenPort': value 'lots': expected a whole number from 1 to 65535" in r.stderr, r.stderr)
         check(f"{conf}:4: key 'flushDiskType': value 'SOMETIMES': expected one of SYNC_FLUSH ASYNC_FLUSH" in r.stderr, r.stderr)
+        for key, value, expected in (("messageDelayLevel", "1s 5x", "delays such as 10s"), ("deleteWhen", "99", "hours from 00 to 23"),
+                                     ("brokerIP1", "999.1.1.1", "a numeric IPv4 or IPv6 address"), ("listenPort", "2", "3 or more"),
+                                     ("storePathCommitLog", "/a,/b", "one folder")):
+            r = f.run("mqbroker", "-c", f.file("broker.conf", f"brokerName=b\n{key}={value}\n"), "-p")
+            equal(r.returncode, 1, f"exit status of {key}={value}")
+            check(f"broker.conf:2: key '{key}': value '{value}': expected" in r.stderr and expected in r.stderr, r.stderr)
         r = f.run("mqnamesrv", "-c", f.path + "/absent.conf")
         equal(r.returncode, 1, "exit status")
         check("absent.conf': not found" in r.stderr, r.stderr)

@@ -55,6 +55,21 @@ static void restart(void)
 	ns = sim_namesrv(sim, "ns", NS, "");
 }
 
+START_TEST(a_nul_byte_is_refused)
+{
+	struct put_kv_config_request_header h = {.present = HEADER_ALL(put_kv_config_request_header),
+						 .namespace = SLICE_LIT("s"),
+						 .key = {"k\0x", 3},
+						 .value = SLICE_LIT("v")};
+
+	ck_assert_int_eq(sim_code(ask_with(PUT_KV_CONFIG, &put_kv_config_request_header_schema, &h)), SYSTEM_ERROR);
+	h.key = SLICE_LIT("k");
+	h.value = (struct slice){"v\0", 2};
+	ck_assert_int_eq(sim_code(ask_with(PUT_KV_CONFIG, &put_kv_config_request_header_schema, &h)), SYSTEM_ERROR);
+	ck_assert_int_eq(sim_code(get(GET_KV_CONFIG, "s", "k")), QUERY_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(put_get_list_delete)
 {
 	ck_assert_int_eq(sim_code(put("s", "k", "v\"1")), SUCCESS);
@@ -231,6 +246,7 @@ Suite *suite_kv(void)
 	TCase *tc = tcase_create("kv");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_nul_byte_is_refused);
 	tcase_add_test(tc, put_get_list_delete);
 	tcase_add_test(tc, kept_over_a_restart);
 	tcase_add_test(tc, damaged_file_falls_back_to_its_backup);
