@@ -152,6 +152,8 @@ abstract class ClientTest {
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         consumer.setConsumeThreadMin(4);
         consumer.setConsumeThreadMax(4);
+        // Or the message whose listener is about to return is not in the offset that shutdown stores.
+        consumer.setAwaitTerminationMillisWhenShutdown(10_000);
         closeLater(consumer::shutdown);
         return consumer;
     }
