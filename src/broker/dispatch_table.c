@@ -57,6 +57,8 @@
 	R(GET_BROKER_CONSUME_STATS, &get_consume_stats_in_broker_header_schema, 0, handle_all_consume_stats)                        \
 	R(SEND_BATCH_MESSAGE, &send_message_request_header_v2_schema, 0, handle_send_batch)                                         \
 	R(QUERY_CONSUME_QUEUE, &query_consume_queue_request_header_schema, 0, handle_query_queue)                                   \
+	R(SEND_REPLY_MESSAGE, &send_message_request_header_schema, 0, handle_reply_message)          \
+	R(SEND_REPLY_MESSAGE_V2, &send_message_request_header_v2_schema, 0, handle_reply_message)          \
 	R(GET_ALL_PRODUCER_INFO, NULL, 0, handle_all_producers)                                                                     \
 	R(DELETE_EXPIRED_COMMITLOG, NULL, 0, handle_delete_expired)                                                                 \
 	R(QUERY_TOPICS_BY_CONSUMER, &query_topics_by_consumer_request_header_schema, 0, handle_topics_of_group)                     \

@@ -8,6 +8,7 @@
 enum outcome handle_send(struct request *req);                  /* send.c: 10, 310 (one message or a batch by header) */
 enum outcome handle_send_batch(struct request *req);            /* send.c: 320 */
 enum outcome handle_pull(struct request *req);                  /* pull.c: 11, 361 */
+enum outcome handle_reply_message(struct request *req);         /* reply_message.c: 324, 325 */
 enum outcome handle_send_back(struct request *req);             /* send_back.c: 36 */
 enum outcome handle_heartbeat(struct request *req);             /* client_handlers.c: 34 */
 enum outcome handle_unregister_client(struct request *req);     /* client_handlers.c: 35 */

@@ -15,10 +15,14 @@
 #include "broker/lock_table.h"
 #include "broker/message_put.h"
 #include "broker/state_files.h"
+#include "broker/send.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
 
+/* What a client may say of its message: compressed, several tags, how it is compressed. Transaction states, host sizes and inner batches are
+ * the broker's to say: a rebuilt consume queue goes by them. */
+#define CLIENT_SYS_FLAGS (SYS_FLAG_COMPRESSED | SYS_FLAG_MULTI_TAGS | 0x700)
 #define BATCH_ITEMS_MAX 65536 /* messages in one batch; the body limit allows 190,000 empty ones */
 #define MESSAGE_ID_CHARS 57   /* longest offsetMsgId, or a comma, and the NUL */
 
@@ -56,7 +60,7 @@ static struct topic *select_topic(struct request *req, const struct send_message
 }
 
 /* Everything that can be said before the body is looked at. DONE: refused and answered; PENDING: go on, *out is the topic. */
-static enum outcome check_send(struct request *req, const struct send_message_request_header *h, struct topic **out)
+enum outcome send_check(struct request *req, const struct send_message_request_header *h, struct topic **out)
 {
 	struct broker *b = req->core;
 	const char *name_error;
@@ -249,7 +253,7 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 		.body = req->cmd.body,
 		.queue_id = h->queue_id,
 		.flag = h->flag,
-		.sys_flag = h->sys_flag,
+		.sys_flag = h->sys_flag & CLIENT_SYS_FLAGS,
 		.born_timestamp = h->born_timestamp,
 		.born_host = peer_host(req->peer),
 		.reconsume_times = h->reconsume_times,
@@ -364,7 +368,7 @@ static enum outcome send_batch(struct request *req, const struct send_message_re
 	struct message m = {
 		.topic = h->topic,
 		.queue_id = h->queue_id < 0 ? random_queue(topic->write_queues) : h->queue_id,
-		.sys_flag = h->sys_flag | (topic->is_multi_tag ? SYS_FLAG_MULTI_TAGS : 0),
+		.sys_flag = (h->sys_flag & CLIENT_SYS_FLAGS) | (topic->is_multi_tag ? SYS_FLAG_MULTI_TAGS : 0),
 		.born_timestamp = h->born_timestamp,
 		.born_host = peer_host(req->peer),
 		.reconsume_times = h->reconsume_times,
@@ -420,7 +424,7 @@ enum outcome handle_send(struct request *req)
 {
 	const struct send_message_request_header *h = req->header;
 	struct topic *topic = NULL;
-	enum outcome refused = check_send(req, h, &topic);
+	enum outcome refused = send_check(req, h, &topic);
 
 	if (refused == DONE)
 		return DONE;
@@ -431,7 +435,7 @@ enum outcome handle_send_batch(struct request *req)
 {
 	const struct send_message_request_header *h = req->header;
 	struct topic *topic = NULL;
-	enum outcome refused = check_send(req, h, &topic);
+	enum outcome refused = send_check(req, h, &topic);
 
 	return refused == DONE ? DONE : send_batch(req, h, topic);
 }

@@ -3,6 +3,7 @@
 #include "tests/unit/broker/messages.h"
 
 #include "base/buf.h"
+#include "store/message.h"
 #include "broker/topic_table.h"
 
 Suite *suite_send(void);
@@ -207,6 +208,16 @@ START_TEST(what_is_not_served_yet_is_refused_not_mistaken)
 }
 END_TEST
 
+START_TEST(flags_that_are_the_brokers_are_not_taken)
+{
+	struct message m;
+
+	expect_answer(send_message(&(struct send){.topic = "T", .sys_flag = -1}), SUCCESS, NULL);
+	ck_assert_int_eq(message_decode(pull(client, "T", 0, 0, NULL, 0)->cmd.body, true, &m), RC_OK);
+	ck_assert_int_eq(m.sys_flag, 0x703);
+}
+END_TEST
+
 Suite *suite_send(void)
 {
 	Suite *s = suite_create("send");
@@ -225,6 +236,7 @@ Suite *suite_send(void)
 	tcase_add_loop_test(tc, a_broken_batch_leaves_nothing, 0, 2);
 	tcase_add_test(tc, a_retry_over_its_maximum_is_a_dead_letter);
 	tcase_add_test(tc, what_is_not_served_yet_is_refused_not_mistaken);
+	tcase_add_test(tc, flags_that_are_the_brokers_are_not_taken);
 	suite_add_tcase(s, tc);
 	return s;
 }
