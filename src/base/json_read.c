@@ -133,7 +133,8 @@ static enum rc mend_number(struct mender *m)
 	digits = m->at - digits;
 	if (!is_key && m->at < m->in.len && (m->in.at[m->at] == '.' || m->in.at[m->at] == 'e' || m->in.at[m->at] == 'E')) {
 		digits = 0; /* a decimal: copied whole, so that its fraction is not taken for a number of its own */
-		while (m->at < m->in.len && (is_digit(m->in.at[m->at]) || strchr(".eE+-", m->in.at[m->at]) != NULL) && m->in.at[m->at])
+		while (m->at < m->in.len && (is_digit(m->in.at[m->at]) || strchr(".eE+-", m->in.at[m->at]) != NULL) &&
+		       m->in.at[m->at])
 			m->at++;
 	}
 	text = slice_sub(m->in, from, m->at - from);
@@ -214,7 +215,7 @@ const cJSON *json_get(const cJSON *object, const char *name)
 
 	if (!cJSON_IsObject(object))
 		return NULL;
-	JSON_EACH(it, object)
+	JSON_EACH (it, object)
 		if (strcmp(it->string, name) == 0)
 			found = it;
 	return cJSON_IsNull(found) ? NULL : found;

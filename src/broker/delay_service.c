@@ -271,8 +271,7 @@ static enum rc decode(struct broker *b, struct slice text)
 
 	if (rc != RC_OK)
 		return RC_CORRUPT;
-	JSON_EACH(item, json_get_object(root, "offsetTable"))
-	{
+	JSON_EACH (item, json_get_object(root, "offsetTable")) {
 		int32_t level;
 		int64_t offset;
 

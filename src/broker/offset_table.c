@@ -453,7 +453,8 @@ static void correct(struct offset_table *t)
 			if (e->offsets[i] <= end)
 				continue;
 			log_warn("broker", "group '%.*s': offset %lld of topic '%.*s' queue %d is beyond its end, set to %lld",
-				 SLICE_ARG(e->group), (long long)e->offsets[i], SLICE_ARG(e->topic), e->queue_ids[i], (long long)end);
+				 SLICE_ARG(e->group), (long long)e->offsets[i], SLICE_ARG(e->topic), e->queue_ids[i],
+				 (long long)end);
 			e->offsets[i] = end;
 			changed(t);
 		}

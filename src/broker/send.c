@@ -111,7 +111,10 @@ static void answer(struct pending_send *p, int32_t code, const char *remark)
 		request_finish(p->req);
 }
 
-static void on_topic_saved(struct state_wait *wait) { answer(CONTAINER_OF(wait, struct pending_send, topic_wait), SUCCESS, NULL); }
+static void on_topic_saved(struct state_wait *wait)
+{
+	answer(CONTAINER_OF(wait, struct pending_send, topic_wait), SUCCESS, NULL);
+}
 
 static void on_stored(struct store_wait *wait, enum rc rc)
 {

@@ -29,7 +29,7 @@ struct state_file {
 	uint64_t save_every_ms;
 	state_encode_fn *encode;
 	bool is_dirty, is_writing;
-	bool is_loaded; /* it was there at the start */
+	bool is_loaded;                           /* it was there at the start */
 	uint64_t marked, encoded, placed, synced; /* numbers of changes: made; in text; safe from a kill; on the device */
 	struct list waits;
 	bool is_ahead; /* the file has what was never synced, and its .bak what was: a sync must not take the .bak's place */
@@ -59,7 +59,7 @@ static bool has(const struct state_file *f, uint64_t number, bool synced) { retu
 
 static void release(struct state_file *f)
 {
-	LIST_FOR_EACH_SAFE(it, &f->waits) {
+	LIST_FOR_EACH_SAFE (it, &f->waits) {
 		struct state_wait *w = CONTAINER_OF(it, struct state_wait, link);
 
 		if (!has(f, w->number, w->synced))
@@ -173,7 +173,10 @@ bool state_file_has(struct state_files *s, const char *name, uint64_t number, bo
 	return f == NULL || has(f, number, synced);
 }
 
-void state_file_wait(struct state_files *s, const char *name, struct state_wait *w) { list_append(&find(s, name)->waits, &w->link); }
+void state_file_wait(struct state_files *s, const char *name, struct state_wait *w)
+{
+	list_append(&find(s, name)->waits, &w->link);
+}
 
 void state_wait_cancel(struct state_wait *w) { list_remove(&w->link); }
 

@@ -42,7 +42,7 @@ struct topic {
 	/* Hot path: the store's queues by id, filled on first use (topic_queue). */
 	struct store_queue **queues;
 	int32_t queues_cap;
-	void *stats; /* broker_stats' counters of this topic */
+	void *stats;     /* broker_stats' counters of this topic */
 	uint64_t change; /* number of its newest change in its state file: topic_wait_saved() */
 };
 

@@ -105,8 +105,7 @@ static enum rc add_queues(struct namesrv *n, struct slice topic, const cJSON *li
 		return RC_TOO_BIG;
 	topics = mem_zalloc(sizeof(*topics) * (size_t)size);
 	brokers = mem_zalloc(sizeof(*brokers) * (size_t)size);
-	JSON_EACH(it, list)
-	{
+	JSON_EACH (it, list) {
 		if (rc == RC_OK && !read_queues(it, topic, &brokers[count], &topics[count]))
 			rc = RC_MALFORMED;
 		count++;

@@ -21,8 +21,8 @@
 struct checkpoint {
 	int64_t log_ms, queues_ms, index_ms; /* store time of the newest message known to be on the device */
 	int64_t master_flushed, confirm;     /* Apache's; kept as read */
-	bool has_safe; /* our part is there and whole */
-	bool is_ours;  /* and nobody else has written the file since */
+	bool has_safe;                       /* our part is there and whole */
+	bool is_ours;                        /* and nobody else has written the file since */
 	int64_t safe;         /* log, queues and index are on the device up to here: a message begins here, or the log ends */
 	int64_t log_end;      /* written at a clean stop; -1 otherwise */
 	int64_t last_message; /* begin of the last message at a clean stop; -1: none */

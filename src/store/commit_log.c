@@ -100,10 +100,7 @@ static void segment_job_run(struct job *job)
 		j->made->folder_is_dirty = false;
 }
 
-static int64_t next_base(const struct commit_log *log)
-{
-	return log->count ? segment_end(log->segments[log->count - 1]) : 0;
-}
+static int64_t next_base(const struct commit_log *log) { return log->count ? segment_end(log->segments[log->count - 1]) : 0; }
 
 static void segment_job_done(struct job *job)
 {
@@ -218,9 +215,10 @@ static enum rc check_size(struct commit_log *log, const char *path, bool is_last
 		return RC_OK;
 	if ((is_last || st.st_size == 0) && st.st_size < log->segment_bytes && truncate(path, log->segment_bytes) == 0)
 		return RC_OK;
-	*error = mem_printf("store: '%s' has %lld bytes, but mappedFileSizeCommitLog says %lld: set mappedFileSizeCommitLog to the size "
-			    "of the segments that are there",
-			    path, (long long)st.st_size, (long long)log->segment_bytes);
+	*error = mem_printf(
+		"store: '%s' has %lld bytes, but mappedFileSizeCommitLog says %lld: set mappedFileSizeCommitLog to the size "
+		"of the segments that are there",
+		path, (long long)st.st_size, (long long)log->segment_bytes);
 	return RC_UNSUPPORTED;
 }
 
@@ -231,9 +229,10 @@ static enum rc add_file(struct commit_log *log, const char *name, bool is_last, 
 	enum rc rc;
 
 	if (log->count && base != next_base(log)) {
-		*error = mem_printf("store: '%s/%020lld' is missing, the next segment there is '%s': put it back, or move the older "
-				    "segments away",
-				    log->folder, (long long)next_base(log), name);
+		*error = mem_printf(
+			"store: '%s/%020lld' is missing, the next segment there is '%s': put it back, or move the older "
+			"segments away",
+			log->folder, (long long)next_base(log), name);
 		return RC_CORRUPT;
 	}
 	path = mem_printf("%s/%s", log->folder, name);
@@ -474,7 +473,8 @@ size_t commit_log_delete_before(struct commit_log *log, int64_t offset)
 {
 	size_t gone = 0;
 
-	while (gone + 1 < log->count && segment_end(log->segments[gone]) <= offset && segment_end(log->segments[gone]) <= log->flushed)
+	while (gone + 1 < log->count && segment_end(log->segments[gone]) <= offset &&
+	       segment_end(log->segments[gone]) <= log->flushed)
 		gone++;
 	for (size_t i = 0; i < gone; i++)
 		segment_delete(log->segments[i], log->ex);

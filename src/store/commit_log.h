@@ -16,12 +16,12 @@
 
 struct store;
 
-#define COMMIT_LOG_FDS_MAX 256      /* open segment files; the longest unused is closed */
-#define COMMIT_LOG_BLANK_BYTES 8    /* what must be left behind a message for the end-of-file blank */
+#define COMMIT_LOG_FDS_MAX 256           /* open segment files; the longest unused is closed */
+#define COMMIT_LOG_BLANK_BYTES 8         /* what must be left behind a message for the end-of-file blank */
 #define COMMIT_LOG_STAGE_KEEP (4u << 20) /* a stage that grew larger gives its memory back after the write */
 
-struct stage_part { /* a run of the stage inside one segment */
-	int64_t at;   /* log offset */
+struct stage_part {         /* a run of the stage inside one segment */
+	int64_t at;         /* log offset */
 	size_t from, bytes; /* in the stage's buffer */
 };
 

@@ -62,7 +62,7 @@ void queue_touch(struct store_queue *q)
 /* A tail that is all filed is only a convenience of readers. Walks from the least used; those with entries that are not filed stay. */
 void queue_tails_trim(struct queue_table *t)
 {
-	LIST_FOR_EACH_SAFE(it, &t->hot) {
+	LIST_FOR_EACH_SAFE (it, &t->hot) {
 		struct store_queue *q = CONTAINER_OF(it, struct store_queue, hot_link);
 
 		if (t->tail_bytes <= QUEUE_TAILS_BYTES)

@@ -33,10 +33,10 @@ struct dispatch {
 
 void dispatch_free(struct dispatch *d);
 void dispatch_staged(struct dispatch *d, const struct dispatch_record *r);
-void dispatch_undo(struct dispatch *d);                                     /* those that were not written */
-void dispatch_written(struct store *s);                                     /* all staged ones are in the log */
-void dispatch_visible(struct store *s);                                     /* up to store_visible_end() */
-void dispatch_forget(struct dispatch *d, const struct store_queue *queue);  /* its topic is deleted */
+void dispatch_undo(struct dispatch *d);                                    /* those that were not written */
+void dispatch_written(struct store *s);                                    /* all staged ones are in the log */
+void dispatch_visible(struct store *s);                                    /* up to store_visible_end() */
+void dispatch_forget(struct dispatch *d, const struct store_queue *queue); /* its topic is deleted */
 
 struct dispatch_words { /* what the store wants of a message's properties; empty: absent */
 	struct slice tags, keys, unique_key, delay;

@@ -121,7 +121,7 @@ void fd_cache_forget(struct fd_cache *c, uint32_t owner, int64_t file)
 
 void fd_cache_forget_owner(struct fd_cache *c, uint32_t owner)
 {
-	LIST_FOR_EACH_SAFE(it, &c->used) {
+	LIST_FOR_EACH_SAFE (it, &c->used) {
 		struct fd_entry *e = CONTAINER_OF(it, struct fd_entry, link);
 
 		if (e->key.owner == owner)

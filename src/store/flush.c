@@ -46,7 +46,7 @@ static void refuse(struct list *waits, int64_t mark, enum rc rc)
 	struct list refused;
 
 	list_init(&refused);
-	LIST_FOR_EACH_SAFE(it, waits) {
+	LIST_FOR_EACH_SAFE (it, waits) {
 		if (CONTAINER_OF(it, struct store_wait, link)->end <= mark)
 			continue;
 		list_remove(it);
@@ -136,10 +136,8 @@ static struct flush_job *flush_make(struct store *s)
 {
 	struct flush_job *f = mem_zalloc(sizeof(*f));
 
-	*f = (struct flush_job){.job = {.run = flush_run, .done = flush_done},
-				.store = s,
-				.target = s->log.written,
-				.target_ms = s->written_ms};
+	*f = (struct flush_job){
+		.job = {.run = flush_run, .done = flush_done}, .store = s, .target = s->log.written, .target_ms = s->written_ms};
 	for (int64_t at = s->log.flushed; at < f->target;) {
 		struct segment *seg = commit_log_hold(&s->log, at);
 
@@ -183,8 +181,7 @@ static void on_flush_timer(struct timer *t)
 
 	if (s->flush || !is_dirty(s))
 		return;
-	if (pages >= s->config.flush_least_pages ||
-	    s->timers->now_ms - s->last_flush_ms >= s->config.flush_thorough_interval_ms)
+	if (pages >= s->config.flush_least_pages || s->timers->now_ms - s->last_flush_ms >= s->config.flush_thorough_interval_ms)
 		flush_begin(s);
 	else
 		consider(s);

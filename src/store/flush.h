@@ -14,10 +14,10 @@
 
 struct store;
 
-void flush_start(struct store *s); /* timers */
-void flush_stop(struct store *s);  /* timers stop, waiters are dropped without a call */
+void flush_start(struct store *s);      /* timers */
+void flush_stop(struct store *s);       /* timers stop, waiters are dropped without a call */
 void flush_after_turn(struct store *s); /* `written` may have moved: releases waiters, starts an fdatasync if one is wanted */
-enum rc flush_now(struct store *s); /* blocking, no job under way: store_close */
+enum rc flush_now(struct store *s);     /* blocking, no job under way: store_close */
 
 /* A write or an fsync failed with rc: those that wait for more than the watermark reached are told so; the store takes no more. */
 void flush_break(struct store *s, enum rc rc, const char *what);

@@ -302,7 +302,7 @@ void store_get_cancel(struct store *s, struct store_get *g)
 
 void get_forget_queue(struct store *s, const struct store_queue *q)
 {
-	LIST_FOR_EACH(it, &s->queues->gets) {
+	LIST_FOR_EACH (it, &s->queues->gets) {
 		struct store_get *g = CONTAINER_OF(it, struct store_get, link);
 
 		if (g->queue == q)

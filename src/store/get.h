@@ -11,7 +11,7 @@ struct store;
 struct store_queue;
 struct get_damage; /* messages that readers skip, by log offset */
 
-#define GET_DAMAGE_MAX 4096 /* messages remembered; beyond it a damaged message is served as it stands */
+#define GET_DAMAGE_MAX 4096  /* messages remembered; beyond it a damaged message is served as it stands */
 #define GET_SCAN_ENTRIES 800 /* entries that one get looks at (Apache maxFilterMessageSize 16000 / 20), or max_count if larger */
 
 /* The message at `at` cannot be read: readers skip it from now on. Counted and said once. */

@@ -102,7 +102,7 @@ struct index_job {
 	size_t written;           /* records */
 	struct index_file *files; /* the last one as it is now, and those that were made behind it */
 	size_t file_count;
-	bool had_file;            /* files[0] was there before */
+	bool had_file; /* files[0] was there before */
 };
 
 bool index_file_path(const struct message_index *x, const char *name, char out[PATH_MAX])
@@ -296,7 +296,7 @@ static void flush_done(struct job *job)
 	struct index_job *j = CONTAINER_OF(job, struct index_job, job);
 	struct message_index *x = j->index;
 	struct index_flush *f = &x->flush;
-	void (*on_done)(struct store *s, enum rc rc) = f->on_done;
+	void (*on_done)(struct store * s, enum rc rc) = f->on_done;
 	enum rc rc = job_end(j);
 
 	f->is_under_way = false;
@@ -401,8 +401,8 @@ static enum rc list_files(struct message_index *x, char **error)
 	if (dir == NULL && errno == ENOENT)
 		return RC_OK;
 	if (dir == NULL) {
-		*error = mem_printf("open '%s' as user %u: %s; make it a folder that this user can read and write", x->folder, geteuid(),
-				    strerror(errno));
+		*error = mem_printf("open '%s' as user %u: %s; make it a folder that this user can read and write", x->folder,
+				    geteuid(), strerror(errno));
 		return rc_from_errno(errno);
 	}
 	while ((e = readdir(dir)) != NULL)
@@ -482,7 +482,8 @@ enum rc index_open(struct store *s, bool clean, struct message_index **out, char
 		x->must_heal = true;
 		if (c->has_safe)
 			rc = cut_files(x, c->safe);
-		else if (c->index_ms == 0) /* no checkpoint yet: nobody knows what of the files is on the device, the log has it all */
+		else if (c->index_ms ==
+			 0) /* no checkpoint yet: nobody knows what of the files is on the device, the log has it all */
 			rc = cut_files(x, 0);
 		if (rc != RC_OK && *error == NULL)
 			*error = mem_printf("index '%s': %s", x->folder, rc_text(rc));

@@ -20,10 +20,10 @@
 #define INDEX_SLOT_BYTES 4
 #define INDEX_ENTRY_BYTES 20
 #define INDEX_PENDING_FIRST 64
-#define INDEX_FLUSH_AT 32768          /* records that start a flush at once; a power of two */
-#define INDEX_PENDING_MAX (4u << 20)  /* records that wait for files that cannot be written; more keys are dropped */
-#define INDEX_QUERY_CHAIN 100000 /* entries of one chain that a look-up follows at most */
-#define INDEX_QUERY_MAX 64      /* Apache maxMsgsNumBatch */
+#define INDEX_FLUSH_AT 32768         /* records that start a flush at once; a power of two */
+#define INDEX_PENDING_MAX (4u << 20) /* records that wait for files that cannot be written; more keys are dropped */
+#define INDEX_QUERY_CHAIN 100000     /* entries of one chain that a look-up follows at most */
+#define INDEX_QUERY_MAX 64           /* Apache maxMsgsNumBatch */
 
 struct message_index;
 

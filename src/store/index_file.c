@@ -29,12 +29,11 @@ enum rc index_header_read(int fd, struct index_shape shape, struct index_header 
 
 	if (rc != RC_OK)
 		return rc;
-	*h = (struct index_header){(int64_t)get_u64(b),	     (int64_t)get_u64(b + 8), (int64_t)get_u64(b + 16),
-				   (int64_t)get_u64(b + 24), get_u32(b + 32),	      get_u32(b + 36)};
+	*h = (struct index_header){(int64_t)get_u64(b),      (int64_t)get_u64(b + 8), (int64_t)get_u64(b + 16),
+				   (int64_t)get_u64(b + 24), get_u32(b + 32),         get_u32(b + 36)};
 	if ((int32_t)h->count <= 0)
 		h->count = 1; /* Apache IndexHeader.load */
-	if (h->count > shape.entries || h->begin_at < 0 || h->end_at < h->begin_at || h->begin_ms < 0 ||
-	    h->end_ms < 0)
+	if (h->count > shape.entries || h->begin_at < 0 || h->end_at < h->begin_at || h->begin_ms < 0 || h->end_ms < 0)
 		return RC_CORRUPT;
 	return RC_OK;
 }
@@ -316,7 +315,8 @@ static enum rc rebuild(int fd, struct index_shape shape, uint32_t count, uint8_t
 
 		rc = io_read_at(fd, run, (size_t)n * INDEX_ENTRY_BYTES, entry_at(shape, i), false);
 		for (uint32_t k = 0; rc == RC_OK && k < n; k++)
-			put_u32(slots + (size_t)(get_u32(run + (size_t)k * INDEX_ENTRY_BYTES) % shape.slots) * INDEX_SLOT_BYTES, i + k);
+			put_u32(slots + (size_t)(get_u32(run + (size_t)k * INDEX_ENTRY_BYTES) % shape.slots) * INDEX_SLOT_BYTES,
+				i + k);
 		i += n;
 	}
 	free(run);

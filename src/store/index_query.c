@@ -67,7 +67,10 @@ static void search_chain(struct look_up *l, int fd, const struct index_file *f)
 	}
 }
 
-static bool has_time(const struct index_header *h, int64_t begin, int64_t end) { return begin <= h->end_ms && end >= h->begin_ms; }
+static bool has_time(const struct index_header *h, int64_t begin, int64_t end)
+{
+	return begin <= h->end_ms && end >= h->begin_ms;
+}
 
 static void run_look_up(struct job *job)
 {

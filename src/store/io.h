@@ -54,17 +54,17 @@ enum rc io_sync(int fd) MUST_USE; /* fdatasync */
 /* Give the file `bytes` bytes; blocks are allocated where the file system can (else the file is sparse). */
 enum rc io_allocate(int fd, int64_t bytes) MUST_USE;
 enum rc io_zero(int fd, int64_t at, int64_t bytes) MUST_USE; /* bytes [at, at + bytes) read as zero; the size stays */
-enum rc io_set_size(int fd, int64_t bytes) MUST_USE; /* sparse: takes no time */
+enum rc io_set_size(int fd, int64_t bytes) MUST_USE;         /* sparse: takes no time */
 enum rc io_rename(const char *from, const char *to) MUST_USE;
 enum rc io_unlink(const char *path) MUST_USE; /* absent: RC_OK */
 enum rc io_sync_folder(const char *path) MUST_USE;
-enum rc io_sync_all(const char *path) MUST_USE; /* everything of the file system that the folder is on */
+enum rc io_sync_all(const char *path) MUST_USE;     /* everything of the file system that the folder is on */
 enum rc io_make_folders(const char *path) MUST_USE; /* with parents; 0755 */
 int64_t io_file_size(int fd);                       /* -1: errno */
 int64_t io_file_time_ms(const char *path);          /* last change, ms since 1970; -1: not there */
 
 struct io_space {
-	double used_ratio; /* used of what an ordinary user can use, as Apache UtilAll.getDiskPartitionSpaceUsedPercent */
+	double used_ratio;        /* used of what an ordinary user can use, as Apache UtilAll.getDiskPartitionSpaceUsedPercent */
 	int64_t total, available; /* bytes */
 };
 enum rc io_space(const char *path, struct io_space *space) MUST_USE;

@@ -97,8 +97,9 @@ enum walk_step log_walk_next(struct log_walk *w, struct message *m)
 	w->at = w->next;
 	if (seg == NULL) {
 		w->rc = RC_IO;
-		return w->log->count == 0 || w->next >= w->log->segments[w->log->count - 1]->base + w->log->segment_bytes ? WALK_END :
-																   WALK_FAILED;
+		return w->log->count == 0 || w->next >= w->log->segments[w->log->count - 1]->base + w->log->segment_bytes
+			       ? WALK_END
+			       : WALK_FAILED;
 	}
 	step = judge(w, seg, w->at, m);
 	if (m->size)

@@ -20,7 +20,7 @@
 #define NAME_DIGITS 20
 #define PAGE 4096
 #define STRANGERS_MAX 4096 /* messages that are looked at to find a queue's end behind damage */
-#define FILLER_RUN 2048 /* fillers written with one call */
+#define FILLER_RUN 2048    /* fillers written with one call */
 
 bool queue_file_path(const struct queue_place *p, int64_t begin, char out[PATH_MAX])
 {
@@ -113,7 +113,8 @@ enum rc queue_file_first_alive(const struct queue_place *p, struct fd_cache *fds
 		rc = queue_file_entry(p, fds, mid, &e);
 		if (rc != RC_OK && rc != RC_NOT_FOUND)
 			return rc;
-		if (rc == RC_NOT_FOUND || (queue_entry_is_valid(e) && queue_entry_is_below(e, log_min))) /* min too low costs a reader a step */
+		if (rc == RC_NOT_FOUND ||
+		    (queue_entry_is_valid(e) && queue_entry_is_below(e, log_min))) /* min too low costs a reader a step */
 			low = mid + 1;
 		else
 			high = mid;
@@ -236,7 +237,8 @@ static enum rc write_fillers(int fd, int64_t count)
 	return rc;
 }
 
-enum rc queue_file_write(const struct queue_place *p, struct fd_cache *fds, bool begins, int64_t from, const uint8_t *entries, int count)
+enum rc queue_file_write(const struct queue_place *p, struct fd_cache *fds, bool begins, int64_t from, const uint8_t *entries,
+			 int count)
 {
 	while (count > 0) {
 		int64_t in_file = from % p->file_entries;
@@ -462,13 +464,15 @@ static enum rc search_behind(struct store_queue *q, int64_t last)
 
 		if (rc != RC_OK && rc != RC_NOT_FOUND)
 			return rc;
-		if (rc == RC_NOT_FOUND || !queue_entry_is_valid(e) || !queue_entry_is_inside(e, t->log_end) || queue_entry_is_filler(e))
+		if (rc == RC_NOT_FOUND || !queue_entry_is_valid(e) || !queue_entry_is_inside(e, t->log_end) ||
+		    queue_entry_is_filler(e))
 			continue;
 		tries--;
 		if (owner_of(q, i, e) != OWNER_QUEUE)
 			continue;
-		log_warn("store", "topic '%s' queue %" PRId32 ": the entry %" PRId64 " is damaged, those up to %" PRId64 " are good", p.topic,
-			 p.id, q->end, i);
+		log_warn("store",
+			 "topic '%s' queue %" PRId32 ": the entry %" PRId64 " is damaged, those up to %" PRId64 " are good",
+			 p.topic, p.id, q->end, i);
 		q->end = i + 1;
 		break;
 	}
@@ -498,7 +502,8 @@ static enum rc drop_strangers(struct store_queue *q)
 			high = mid;
 	}
 	if (rc == RC_OK)
-		log_warn("store", "topic '%s' queue %" PRId32 ": entries from %" PRId64 " on are of messages that are not in the log, cut",
+		log_warn("store",
+			 "topic '%s' queue %" PRId32 ": entries from %" PRId64 " on are of messages that are not in the log, cut",
 			 q->topic->name, q->id, low);
 	if (rc == RC_OK)
 		set_end(q, low);
@@ -513,7 +518,9 @@ static enum rc load_files(struct store_queue *q, const int64_t *begins, size_t c
 	enum rc rc;
 
 	if (skip)
-		log_warn("store", "topic '%s' queue %" PRId32 ": consume queue files before '%020" PRId64 "' do not join, they are left out",
+		log_warn("store",
+			 "topic '%s' queue %" PRId32 ": consume queue files before '%020" PRId64
+			 "' do not join, they are left out",
 			 p.topic, p.id, begins[skip] * QUEUE_ENTRY_BYTES);
 	q->has_files = true;
 	q->first = q->min = begins[skip];

@@ -85,7 +85,8 @@ static void run_flush(struct job *job)
 		for (int i = 0; i < j->part_count; i++) {
 			struct flush_part *p = &j->parts[i];
 
-			p->rc = queue_file_write(&p->place, j->table->lane_fds, p->begins, p->from, p->entries, (int)(p->to - p->from));
+			p->rc = queue_file_write(&p->place, j->table->lane_fds, p->begins, p->from, p->entries,
+						 (int)(p->to - p->from));
 		}
 }
 
@@ -213,7 +214,7 @@ static void fill_write(struct flush_job *j)
 
 static bool is_longer(const struct list *l, int n)
 {
-	LIST_FOR_EACH(it, l)
+	LIST_FOR_EACH (it, l)
 		if (n-- == 0)
 			return true;
 	return false;
@@ -255,7 +256,7 @@ static void begin_round(struct queue_table *t, bool is_sync, void (*on_done)(str
 static void end_round(struct queue_table *t)
 {
 	struct queue_flush *f = &t->flush;
-	void (*on_done)(struct store *s, enum rc rc) = f->on_done;
+	void (*on_done)(struct store * s, enum rc rc) = f->on_done;
 	bool again = f->again, sync = f->again_sync;
 
 	list_splice(f->state == FLUSH_SYNCING ? &t->unsynced : &t->dirty, &f->round);
@@ -363,7 +364,7 @@ enum rc queue_table_write_all(struct queue_table *t)
 {
 	enum rc rc = RC_OK;
 
-	LIST_FOR_EACH_SAFE(it, &t->dirty) {
+	LIST_FOR_EACH_SAFE (it, &t->dirty) {
 		rc = queue_write_now(CONTAINER_OF(it, struct store_queue, dirty_link));
 		if (rc != RC_OK)
 			return rc;

@@ -36,10 +36,10 @@ enum flush_state { FLUSH_IDLE, FLUSH_WRITING, FLUSH_SYNCING };
 
 struct queue_flush {
 	enum flush_state state;
-	bool is_sync;                                    /* of the round under way */
-	void (*on_done)(struct store *s, enum rc rc);    /* of the round under way */
-	bool had_job;                                    /* the round has left the core at least once */
-	bool again, again_sync;                          /* another round is wanted behind it */
+	bool is_sync;                                 /* of the round under way */
+	void (*on_done)(struct store *s, enum rc rc); /* of the round under way */
+	bool had_job;                                 /* the round has left the core at least once */
+	bool again, again_sync;                       /* another round is wanted behind it */
 	void (*again_done)(struct store *s, enum rc rc);
 	enum rc rc;
 	struct list round; /* queues that this round still has to write (dirty_link) or to sync (sync_link) */
@@ -54,18 +54,18 @@ struct queue_table {
 	int64_t file_entries;
 	size_t count;
 	uint32_t serial;
-	int64_t log_end;            /* INT64_MAX: not said */
-	bool is_running;            /* the executor runs jobs; before, in recovery, everything is written in place */
-	struct list hot;            /* tails, least used first */
-	struct list dirty;          /* entries not filed */
-	struct list unsynced;       /* entries filed but not known to be on the device */
+	int64_t log_end;      /* INT64_MAX: not said */
+	bool is_running;      /* the executor runs jobs; before, in recovery, everything is written in place */
+	struct list hot;      /* tails, least used first */
+	struct list dirty;    /* entries not filed */
+	struct list unsynced; /* entries filed but not known to be on the device */
 	uint64_t tail_bytes;
-	int64_t unfiled;            /* entries, all queues */
-	struct fd_cache *lane_fds;  /* used by jobs of LANE_FILES, and by the core while no job can run */
+	int64_t unfiled;           /* entries, all queues */
+	struct fd_cache *lane_fds; /* used by jobs of LANE_FILES, and by the core while no job can run */
 	struct queue_flush flush;
 	bool retention_is_running;
-	struct list gets;           /* get.c: struct store_get that wait for a job */
-	struct get_damage *damage;  /* get.c: messages that readers skip */
+	struct list gets;          /* get.c: struct store_get that wait for a job */
+	struct get_damage *damage; /* get.c: messages that readers skip */
 };
 
 static inline struct queue_table *queue_table_of(const struct store_queue *q) { return q->topic->table; }
@@ -106,7 +106,8 @@ bool queue_file_path(const struct queue_place *p, int64_t begin, char out[PATH_M
 enum rc queue_file_list(const struct queue_place *p, int64_t **begins, size_t *count);
 /* Write `count` encoded entries from queue offset `from` on; makes folders and files; `begins`: the first file is new, and filled up
  * to `from`. */
-enum rc queue_file_write(const struct queue_place *p, struct fd_cache *fds, bool begins, int64_t from, const uint8_t *entries, int count);
+enum rc queue_file_write(const struct queue_place *p, struct fd_cache *fds, bool begins, int64_t from, const uint8_t *entries,
+			 int count);
 /* fdatasync of the files that hold [from, to); *is_new: a file may be new, and with it the names of its folders. */
 enum rc queue_file_sync(const struct queue_place *p, struct fd_cache *fds, int64_t from, int64_t to, bool *is_new);
 enum rc queue_file_sync_topic(const struct queue_place *p); /* the names of the topic's queues */
@@ -118,17 +119,17 @@ enum rc queue_file_first_alive(const struct queue_place *p, struct fd_cache *fds
 
 /* ---- queues (core) ---- */
 
-enum rc queue_load(struct store_queue *q);           /* folder and files -> first, min, filed, end */
+enum rc queue_load(struct store_queue *q);                 /* folder and files -> first, min, filed, end */
 enum rc queue_cut(struct store_queue *q, int64_t log_end); /* entries beyond the log go (blocks; recovery) */
 void queue_tail_free(struct store_queue *q);
-void queue_tail_shrink(struct store_queue *q);       /* after a burst, when all is filed: to QUEUE_TAIL_HOT */
-void queue_tails_trim(struct queue_table *t);        /* to QUEUE_TAILS_BYTES */
-void queue_touch(struct store_queue *q);             /* used now */
+void queue_tail_shrink(struct store_queue *q); /* after a burst, when all is filed: to QUEUE_TAIL_HOT */
+void queue_tails_trim(struct queue_table *t);  /* to QUEUE_TAILS_BYTES */
+void queue_touch(struct store_queue *q);       /* used now */
 void queue_mark_dirty(struct store_queue *q);
 void queue_mark_unsynced(struct store_queue *q, int64_t from);
-enum rc queue_write_now(struct store_queue *q);      /* what is not filed, in place; recovery and close */
-void queue_job_ended(struct store_queue *q);         /* q->jobs - 1; frees a deleted queue with its last job */
-void queue_topic_drop(struct queue_topic *topic);    /* frees it when its last queue is gone */
+enum rc queue_write_now(struct store_queue *q);   /* what is not filed, in place; recovery and close */
+void queue_job_ended(struct store_queue *q);      /* q->jobs - 1; frees a deleted queue with its last job */
+void queue_topic_drop(struct queue_topic *topic); /* frees it when its last queue is gone */
 /* Encoded entries [from, from + count) of the tail, copied. */
 void queue_tail_copy(const struct store_queue *q, int64_t from, int count, uint8_t *out);
 

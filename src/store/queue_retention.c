@@ -58,12 +58,12 @@ static void look_at_files(struct retention_job *j, struct retention_item *item)
 		free(begins);
 		return;
 	}
-	while (i + 1 < count && queue_file_entry(p, fds, begins[i] + p->file_entries - 1, &e) == RC_OK && queue_entry_is_valid(e) &&
-	       queue_entry_is_below(e, j->log_min) && remove_file(j, p, begins[i]) == RC_OK)
+	while (i + 1 < count && queue_file_entry(p, fds, begins[i] + p->file_entries - 1, &e) == RC_OK &&
+	       queue_entry_is_valid(e) && queue_entry_is_below(e, j->log_min) && remove_file(j, p, begins[i]) == RC_OK)
 		i++;
 	item->first = begins[i];
-	if (item->filed >= 0 &&
-	    queue_file_first_alive(p, fds, begins[i], item->filed > begins[i] ? item->filed : begins[i], j->log_min, &item->min) != RC_OK)
+	if (item->filed >= 0 && queue_file_first_alive(p, fds, begins[i], item->filed > begins[i] ? item->filed : begins[i],
+						       j->log_min, &item->min) != RC_OK)
 		item->min = -1;
 	free(begins);
 }
@@ -91,7 +91,8 @@ static int64_t skip_gone(struct store_queue *q, int64_t min, int64_t log_min)
 {
 	struct queue_entry e;
 
-	while (q->tail && min >= q->tail->from && min < q->end && consume_queue_entry(q, min, &e) == RC_OK && queue_entry_is_below(e, log_min))
+	while (q->tail && min >= q->tail->from && min < q->end && consume_queue_entry(q, min, &e) == RC_OK &&
+	       queue_entry_is_below(e, log_min))
 		min++;
 	return min;
 }
@@ -151,7 +152,7 @@ void queue_table_delete_before(struct queue_table *t, int64_t log_min)
 		return; /* the next time sees what this one missed */
 	j = mem_alloc(sizeof(*j) + t->count * sizeof(j->items[0]));
 	*j = (struct retention_job){.job = {.run = run_retention, .done = retention_done}, .table = t, .log_min = log_min};
-	HASH_ITER(hh, t->topics, topic, next) {
+	HASH_ITER (hh, t->topics, topic, next) {
 		for (uint32_t i = 0; i < topic->count; i++) {
 			struct store_queue *q = topic->queues[i];
 

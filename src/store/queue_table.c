@@ -165,8 +165,8 @@ static enum rc list_folder(struct queue_table *t, char **error)
 	if (dir == NULL) {
 		if (errno == ENOENT)
 			return RC_OK;
-		*error = mem_printf("open '%s' as user %u: %s; make it a folder that this user can read and write", t->folder, geteuid(),
-				    strerror(errno));
+		*error = mem_printf("open '%s' as user %u: %s; make it a folder that this user can read and write", t->folder,
+				    geteuid(), strerror(errno));
 		return rc_from_errno(errno);
 	}
 	while ((e = readdir(dir)) != NULL) {
@@ -184,7 +184,7 @@ static enum rc check_file_size(struct queue_table *t, char **error)
 	struct queue_topic *topic, *next;
 	enum rc rc = RC_OK;
 
-	HASH_ITER(hh, t->topics, topic, next) {
+	HASH_ITER (hh, t->topics, topic, next) {
 		struct queue_place p = queue_place_of(topic->queues[0]);
 		char path[PATH_MAX] = "";
 		int64_t *begins;
@@ -236,7 +236,8 @@ static enum rc check_foreign(struct store *s, char **error)
 	for (size_t i = 0; i < COUNT_OF(foreign); i++) {
 		if (!folder_is_used(s->config.root, foreign[i].folder, path))
 			continue;
-		*error = mem_printf("'%s' holds %s, which is not supported; use a store written with plain consume queues, nothing was touched",
+		*error = mem_printf("'%s' holds %s, which is not supported; use a store written with plain consume queues, "
+				    "nothing was touched",
 				    path, foreign[i].what);
 		return RC_UNSUPPORTED;
 	}
@@ -280,7 +281,7 @@ void queue_table_close(struct queue_table *t)
 	if (t == NULL)
 		return;
 	queue_flush_fini(t);
-	HASH_ITER(hh, t->topics, topic, next) {
+	HASH_ITER (hh, t->topics, topic, next) {
 		HASH_DEL(t->topics, topic);
 		for (uint32_t i = 0; i < topic->count; i++)
 			queue_free(topic->queues[i]);
@@ -300,7 +301,7 @@ void queue_table_set_log_end(struct queue_table *t, int64_t end)
 	struct queue_topic *topic, *next;
 
 	t->log_end = end;
-	HASH_ITER(hh, t->topics, topic, next) {
+	HASH_ITER (hh, t->topics, topic, next) {
 		for (uint32_t i = 0; i < topic->count; i++) {
 			struct store_queue *q = topic->queues[i];
 			enum rc rc = q->is_loaded ? queue_cut(q, end) : RC_OK;
@@ -344,7 +345,7 @@ void queue_table_each(struct queue_table *t, void (*visit)(void *ctx, struct sto
 {
 	struct queue_topic *topic, *next;
 
-	HASH_ITER(hh, t->topics, topic, next) {
+	HASH_ITER (hh, t->topics, topic, next) {
 		for (uint32_t i = 0; i < topic->count; i++)
 			if (load(topic->queues[i]))
 				visit(ctx, topic->queues[i]);

@@ -15,14 +15,14 @@
 #include "store/consume_queue.h"
 #include "store/store.h"
 
-#define QUEUE_TAILS_BYTES (32u << 20)  /* tails that are only kept for readers */
-#define QUEUE_FLUSH_SLICE 32768        /* entries that one job writes */
-#define QUEUE_FDS_MAX 256              /* descriptors of queue files, for readers */
-#define QUEUE_LANE_FDS_MAX 64          /* the same for the jobs that write */
-#define QUEUE_SYNC_SLICE 64            /* files that one job syncs */
-#define QUEUE_SYNC_ALL 256             /* queues from which on the file system is synced as a whole */
-#define QUEUE_RETENTION_SLICE 512      /* queues that one job looks at */
-#define QUEUE_TOPIC_MAX 255            /* bytes of a folder name */
+#define QUEUE_TAILS_BYTES (32u << 20) /* tails that are only kept for readers */
+#define QUEUE_FLUSH_SLICE 32768       /* entries that one job writes */
+#define QUEUE_FDS_MAX 256             /* descriptors of queue files, for readers */
+#define QUEUE_LANE_FDS_MAX 64         /* the same for the jobs that write */
+#define QUEUE_SYNC_SLICE 64           /* files that one job syncs */
+#define QUEUE_SYNC_ALL 256            /* queues from which on the file system is synced as a whole */
+#define QUEUE_RETENTION_SLICE 512     /* queues that one job looks at */
+#define QUEUE_TOPIC_MAX 255           /* bytes of a folder name */
 
 struct queue_table;
 

@@ -20,15 +20,15 @@
 
 #define APACHE_SAFETY_MS 3000 /* StoreCheckpoint.getMinTimestamp */
 #define PROGRESS_BYTES (64 << 20)
-#define GAP_MAX 65536               /* entries that a hole may have cost a queue */
-#define OFFSET_MAX (1ll << 48)      /* no queue gets there */
-#define CLOCK_STEP_MS 86400000      /* a store time further ahead than this is damage */
+#define GAP_MAX 65536          /* entries that a hole may have cost a queue */
+#define OFFSET_MAX (1ll << 48) /* no queue gets there */
+#define CLOCK_STEP_MS 86400000 /* a store time further ahead than this is damage */
 
 struct recovery {
 	struct store *s;
 	struct log_walk walk;
-	bool dispatch;   /* queues and index get what is walked over */
-	bool rebuild;    /* from the begin of the log: a queue may begin anywhere */
+	bool dispatch;    /* queues and index get what is walked over */
+	bool rebuild;     /* from the begin of the log: a queue may begin anywhere */
 	bool queues_lost; /* found out on the way: start again with rebuild */
 	int64_t start, end;
 	int64_t newest_ms, last_message;
@@ -110,20 +110,24 @@ enum rc recovery_refuse(const struct store_config *config, char **error)
 	char name[256];
 
 	if (folder)
-		*error = mem_printf("store: '%s/%s' is a RocksDB, which fusee cannot read: %s, or choose another storePathRootDir", root,
-				    folder, remedy);
+		*error =
+			mem_printf("store: '%s/%s' is a RocksDB, which fusee cannot read: %s, or choose another storePathRootDir",
+				   root, folder, remedy);
 	else if (has_dledger(root, name))
-		*error = mem_printf("store: '%s/%s' is a DLedger log, which fusee cannot read: copy its messages with Apache's tools to "
-				    "a broker without enableDLegerCommitLog, or choose another storePathRootDir",
-				    root, name);
+		*error = mem_printf(
+			"store: '%s/%s' is a DLedger log, which fusee cannot read: copy its messages with Apache's tools to "
+			"a broker without enableDLegerCommitLog, or choose another storePathRootDir",
+			root, name);
 	else if (has_entries(root, "batchconsumequeue"))
-		*error = mem_printf("store: '%s/batchconsumequeue' holds BatchCQ topics, which fusee cannot read: consume and delete the "
-				    "topics with queue.type=BatchCQ on Apache's broker first",
-				    root);
+		*error = mem_printf(
+			"store: '%s/batchconsumequeue' holds BatchCQ topics, which fusee cannot read: consume and delete the "
+			"topics with queue.type=BatchCQ on Apache's broker first",
+			root);
 	else if (exists(root, "config/tieredStoreMetadata.json"))
-		*error = mem_printf("store: '%s/config/tieredStoreMetadata.json' says that messages are in tiered storage, which fusee "
-				    "cannot read: turn it off on Apache's broker and let what is there expire first",
-				    root);
+		*error = mem_printf(
+			"store: '%s/config/tieredStoreMetadata.json' says that messages are in tiered storage, which fusee "
+			"cannot read: turn it off on Apache's broker and let what is there expire first",
+			root);
 	else
 		return RC_OK;
 	return RC_UNSUPPORTED;
@@ -248,7 +252,8 @@ static enum rc suspect(struct recovery *r, const struct message *m)
 {
 	r->damaged++;
 	r->hole = m->physical_offset;
-	log_error("store", "commit log: message at %lld has queue offset %lld, which does not follow in '%.*s' queue %d: left out",
+	log_error("store",
+		  "commit log: message at %lld has queue offset %lld, which does not follow in '%.*s' queue %d: left out",
 		  (long long)m->physical_offset, (long long)m->queue_offset, SLICE_ARG(m->topic), m->queue_id);
 	return RC_EXISTS;
 }
@@ -356,8 +361,8 @@ static bool pass_hole(struct recovery *r, const struct message *m, enum rc *rc)
 	free(topic);
 	free(properties);
 	r->damaged++;
-	log_error("store", "commit log: %lld damaged bytes at %lld are passed over, good messages follow", (long long)(r->walk.next - at),
-		  (long long)at);
+	log_error("store", "commit log: %lld damaged bytes at %lld are passed over, good messages follow",
+		  (long long)(r->walk.next - at), (long long)at);
 	return true;
 }
 

@@ -69,8 +69,8 @@ static void judge_space(struct retention *r)
 	s->disk_ratio_queues = r->root_space.used_ratio;
 	if (s->state == STORE_WRITABLE && over) {
 		s->state = STORE_FULL;
-		mem_format(s->why, sizeof(s->why), "disk used %.0f%%, over diskSpaceWarningLevelRatio %.0f%%", 100 * worst_ratio(r),
-			   100 * s->config.disk_warning_ratio);
+		mem_format(s->why, sizeof(s->why), "disk used %.0f%%, over diskSpaceWarningLevelRatio %.0f%%",
+			   100 * worst_ratio(r), 100 * s->config.disk_warning_ratio);
 		log_error("store", "read-only until space is freed: %s", s->why);
 	} else if (s->state == STORE_FULL && !over && has_room(r)) {
 		s->state = STORE_WRITABLE;

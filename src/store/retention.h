@@ -18,10 +18,10 @@
 struct store;
 struct retention;
 
-#define RETENTION_INTERVAL_MS 10000    /* cleanResourceInterval */
+#define RETENTION_INTERVAL_MS 10000 /* cleanResourceInterval */
 #define RETENTION_FULL_INTERVAL_MS 1000
-#define RETENTION_BATCH 10             /* deleteFileBatchMax */
-#define RETENTION_MANUAL_ROUNDS 20     /* Apache MAX_MANUAL_DELETE_FILE_TIMES */
+#define RETENTION_BATCH 10              /* deleteFileBatchMax */
+#define RETENTION_MANUAL_ROUNDS 20      /* Apache MAX_MANUAL_DELETE_FILE_TIMES */
 #define RETENTION_ROOM_BYTES (32 << 20) /* that must be free again after no space; or a twentieth of a small device */
 
 struct retention *retention_create(struct store *s); /* looks at the disk once, at once */

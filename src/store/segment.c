@@ -13,7 +13,8 @@ struct segment *segment_of_file(const char *path, int64_t base, int64_t bytes)
 {
 	struct segment *seg = mem_zalloc(sizeof(*seg));
 
-	*seg = (struct segment){.base = base, .bytes = bytes, .path = mem_strdup(path), .fd = -1, .holders = 1, .is_allocated = true};
+	*seg = (struct segment){
+		.base = base, .bytes = bytes, .path = mem_strdup(path), .fd = -1, .holders = 1, .is_allocated = true};
 	return seg;
 }
 

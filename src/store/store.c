@@ -25,8 +25,8 @@ static enum rc refuse_root(const char *root, const char *doing, int err, char **
 {
 	enum rc rc = rc_from_errno(err);
 
-	*error = mem_printf("store: %s '%s' as user %ld: %s; give the folder to that user, or change storePathRootDir", doing, root,
-			    (long)geteuid(), strerror(err));
+	*error = mem_printf("store: %s '%s' as user %ld: %s; give the folder to that user, or change storePathRootDir", doing,
+			    root, (long)geteuid(), strerror(err));
 	return rc == RC_NOT_FOUND ? RC_IO : rc;
 }
 
@@ -306,6 +306,7 @@ void store_report_damage(struct store *s, int64_t at, const char *what)
 	s->damaged_messages++;
 	if (!log_limited(s->timers->now_ms, &last_ms, &dropped))
 		return;
-	log_error("store", "commit log: damaged message at %lld (%s) is skipped%s", (long long)at, what, dropped ? ", others too" : "");
+	log_error("store", "commit log: damaged message at %lld (%s) is skipped%s", (long long)at, what,
+		  dropped ? ", others too" : "");
 	dropped = 0;
 }

@@ -102,12 +102,12 @@ void store_wait_cancel(struct store_wait *w);
 
 enum get_status { /* as Apache's GetMessageStatus; src/broker/pull.c turns them into response codes */
 		  GET_FOUND,
-		  GET_NO_MATCHED_MESSAGE,  /* all filtered out; next_offset is past what was looked at */
-		  GET_OFFSET_OVERFLOW_ONE, /* offset == max: nothing there yet */
+		  GET_NO_MATCHED_MESSAGE,    /* all filtered out; next_offset is past what was looked at */
+		  GET_OFFSET_OVERFLOW_ONE,   /* offset == max: nothing there yet */
 		  GET_OFFSET_OVERFLOW_BADLY, /* offset > max; next_offset = max */
-		  GET_OFFSET_TOO_SMALL,    /* next_offset = min */
-		  GET_NO_MESSAGE_IN_QUEUE, /* max == 0 */
-		  GET_MESSAGE_WAS_REMOVING /* log segment gone under the queue; next_offset = first entry that is still there */
+		  GET_OFFSET_TOO_SMALL,      /* next_offset = min */
+		  GET_NO_MESSAGE_IN_QUEUE,   /* max == 0 */
+		  GET_MESSAGE_WAS_REMOVING   /* log segment gone under the queue; next_offset = first entry that is still there */
 };
 
 #define GET_RANGES_MAX 32 /* most messages in one answer; neighbours share a range */
@@ -172,7 +172,7 @@ struct store_entry {
 	int32_t size;
 };
 enum rc store_queue_entry(struct store_queue *q, int64_t queue_offset, struct store_entry *out);
-int64_t store_earliest_time(struct store *s);     /* of the log, -1 when empty */
+int64_t store_earliest_time(struct store *s); /* of the log, -1 when empty */
 
 /* Messages by key, from the index (Apache IndexService.queryOffset): physical offsets, newest first, at most max (<= 64). */
 struct store_query {

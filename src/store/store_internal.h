@@ -53,8 +53,8 @@ struct store {
 
 	struct list wait_written, wait_flushed; /* struct store_wait, by end */
 	struct timer flush_timer, wait_timer;
-	struct flush_job *flush;       /* under way, or NULL */
-	uint64_t last_flush_ms;        /* timers' clock */
+	struct flush_job *flush;        /* under way, or NULL */
+	uint64_t last_flush_ms;         /* timers' clock */
 	int64_t written_ms, flushed_ms; /* store time of the last message below that watermark */
 	int64_t last_message;           /* its offset; -1: none known */
 

@@ -16,13 +16,15 @@ static enum rc locked_by(int fd, const char *path, char **error)
 	struct flock who = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
 
 	if (fcntl(fd, F_GETLK, &who) == 0 && who.l_type != F_UNLCK && who.l_pid > 0)
-		*error = mem_printf("store: '%s' is locked by process %ld: another broker runs on this storePathRootDir; stop it, or "
-				    "give this one another storePathRootDir",
-				    path, (long)who.l_pid);
+		*error = mem_printf(
+			"store: '%s' is locked by process %ld: another broker runs on this storePathRootDir; stop it, or "
+			"give this one another storePathRootDir",
+			path, (long)who.l_pid);
 	else
-		*error = mem_printf("store: '%s' is locked: another broker runs on this storePathRootDir; stop it, or give this one "
-				    "another storePathRootDir",
-				    path);
+		*error = mem_printf(
+			"store: '%s' is locked: another broker runs on this storePathRootDir; stop it, or give this one "
+			"another storePathRootDir",
+			path);
 	return RC_LOCKED;
 }
 
@@ -33,8 +35,8 @@ enum rc store_lock_take(struct store_lock *l, const char *root, char **error)
 	enum rc rc = io_open(path, O_RDWR | O_CREAT, &l->fd);
 
 	if (rc != RC_OK) {
-		*error = mem_printf("store: open '%s' as user %ld: %s; give the folder to that user or change storePathRootDir", path,
-				    (long)geteuid(), rc_text(rc));
+		*error = mem_printf("store: open '%s' as user %ld: %s; give the folder to that user or change storePathRootDir",
+				    path, (long)geteuid(), rc_text(rc));
 	} else if (fcntl(l->fd, F_SETLK, &lock) < 0) {
 		rc = errno == EACCES || errno == EAGAIN ? locked_by(l->fd, path, error) : rc_from_errno(errno);
 		if (rc != RC_LOCKED)

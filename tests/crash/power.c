@@ -21,8 +21,8 @@ struct sector {
 	int64_t at;
 	uint64_t mark;
 	uint8_t old[POWER_SECTOR];
-	char *path;               /* one for all sectors of a call would do; a test can afford this */
-	struct sector *older;     /* of all */
+	char *path;           /* one for all sectors of a call would do; a test can afford this */
+	struct sector *older; /* of all */
 	struct sector *newer;
 	struct sector *in_bucket; /* next */
 };

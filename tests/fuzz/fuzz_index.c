@@ -29,10 +29,11 @@ static void open_index(bool clean)
 	struct store *s = &core.store;
 	char *error = NULL;
 
-	*s = (struct store){.config = {.root = core.folder, .index_slots = SLOTS, .index_entries = ENTRIES, .queue_flush_interval_ms = 1000},
-			    .ex = &core.ex,
-			    .timers = &core.timers,
-			    .wall_ms = 1700000000000u};
+	*s = (struct store){
+		.config = {.root = core.folder, .index_slots = SLOTS, .index_entries = ENTRIES, .queue_flush_interval_ms = 1000},
+		.ex = &core.ex,
+		.timers = &core.timers,
+		.wall_ms = 1700000000000u};
 	s->log.written = s->log.flushed = INT64_MAX;
 	check(index_open(s, clean, &s->index, &error) == RC_OK);
 }
@@ -48,7 +49,8 @@ static void on_done(struct store_query *q, enum rc rc)
 static bool look_up(int i, int64_t at)
 {
 	char key[16];
-	struct store_query q = {.topic = SLICE_LIT("T"), .end_ms = INT64_MAX, .max = INDEX_QUERY_MAX, .offsets = found, .on_done = on_done};
+	struct store_query q = {
+		.topic = SLICE_LIT("T"), .end_ms = INT64_MAX, .max = INDEX_QUERY_MAX, .offsets = found, .on_done = on_done};
 	int before = done_count;
 
 	mem_format(key, sizeof(key), "k%d", i);

@@ -18,8 +18,12 @@
 #define MESSAGES 60
 
 static const char *const files[] = {
-	"commitlog/00000000000000000000", "commitlog/00000000000000008192",	  "consumequeue/T/0/00000000000000000000",
-	"consumequeue/T/1/00000000000000001000", "checkpoint", "lock",
+	"commitlog/00000000000000000000",
+	"commitlog/00000000000000008192",
+	"consumequeue/T/0/00000000000000000000",
+	"consumequeue/T/1/00000000000000001000",
+	"checkpoint",
+	"lock",
 };
 
 static char folder[64];

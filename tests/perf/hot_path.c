@@ -68,13 +68,15 @@ static void make_send(struct buf *frame)
 /* The Java client's header, of a consumer that sends its subscription along (sysFlag 4), for what make_send sent. */
 static void make_pull(struct buf *frame)
 {
-	put_frame(frame,
-		  SLICE_LIT("{\"code\":11,\"extFields\":{\"queueId\":\"0\",\"maxMsgBytes\":\"262144\",\"maxMsgNums\":\"" PULL_MESSAGES
-			    "\",\"sysFlag\":\"6\",\"suspendTimeoutMillis\":\"15000\",\"commitOffset\":\"-1\",\"bname\":\"broker-a\","
-			    "\"topic\":\"b_Topic\",\"queueOffset\":\"0\",\"expressionType\":\"TAG\",\"subscription\":\"*\","
-			    "\"subVersion\":\"1795253159399\",\"consumerGroup\":\"b_Consumer\"},\"flag\":0,\"language\":\"JAVA\","
-			    "\"opaque\":63,\"serializeTypeCurrentRPC\":\"JSON\",\"version\":513}"),
-		  (struct slice){0});
+	put_frame(
+		frame,
+		SLICE_LIT(
+			"{\"code\":11,\"extFields\":{\"queueId\":\"0\",\"maxMsgBytes\":\"262144\",\"maxMsgNums\":\"" PULL_MESSAGES
+			"\",\"sysFlag\":\"6\",\"suspendTimeoutMillis\":\"15000\",\"commitOffset\":\"-1\",\"bname\":\"broker-a\","
+			"\"topic\":\"b_Topic\",\"queueOffset\":\"0\",\"expressionType\":\"TAG\",\"subscription\":\"*\","
+			"\"subVersion\":\"1795253159399\",\"consumerGroup\":\"b_Consumer\"},\"flag\":0,\"language\":\"JAVA\","
+			"\"opaque\":63,\"serializeTypeCurrentRPC\":\"JSON\",\"version\":513}"),
+		(struct slice){0});
 }
 
 static void make_heartbeat(struct buf *frame) { read_golden("5.5.0-client-34-heart_beat-request-2.bin", frame); }
@@ -134,7 +136,9 @@ static const char *unfit(void)
 #elif !defined(__OPTIMIZE__) || defined(FUSEE_CHECKS)
 	return "this build is not optimised, or has sanitizers";
 #else
-	return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx2") ? NULL : "the budget was measured with PCLMULQDQ and AVX2";
+	return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("avx2")
+		       ? NULL
+		       : "the budget was measured with PCLMULQDQ and AVX2";
 #endif
 }
 

@@ -59,10 +59,12 @@ START_TEST(accessors)
 	int place = 9;
 	static const char *const names[] = {"PULL", "POP"};
 
-	ck_assert_int_eq(json_parse(slice_of("{\"s\":\"x\",\"max\":9223372036854775807,\"q\":\"12\",\"d\":12.0,\"half\":12.5,\"null\":null,"
-					     "\"b\":\"TRUE\",\"e\":\"POP\",\"dup\":1,\"dup\":2,\"o\":{},\"wide\":2147483648}"),
-				    &tree),
-			 RC_OK);
+	ck_assert_int_eq(
+		json_parse(
+			slice_of("{\"s\":\"x\",\"max\":9223372036854775807,\"q\":\"12\",\"d\":12.0,\"half\":12.5,\"null\":null,"
+				 "\"b\":\"TRUE\",\"e\":\"POP\",\"dup\":1,\"dup\":2,\"o\":{},\"wide\":2147483648}"),
+			&tree),
+		RC_OK);
 	ck_assert(json_read_text(tree, "s", &text) && slice_is(text, "x"));
 	ck_assert(!json_read_text(tree, "d", &text) && slice_is(text, "x"));
 	ck_assert(json_read_text(tree, "none", &text) && slice_is(text, "x"));

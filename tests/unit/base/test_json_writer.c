@@ -82,7 +82,7 @@ static const struct {
 	{"a\"b\\c/", "\"a\\\"b\\\\c/\""},
 	{"\b\f\n\r\t\x01\x1f", "\"\\b\\f\\n\\r\\t\\u0001\\u001F\""},
 	{"\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80", "\"\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\""},
-	{"a\xFFz\xC3", "\"a\xEF\xBF\xBDz\xEF\xBF\xBD\""},           /* no UTF-8, and a cut sequence at the end */
+	{"a\xFFz\xC3", "\"a\xEF\xBF\xBDz\xEF\xBF\xBD\""},             /* no UTF-8, and a cut sequence at the end */
 	{"\xED\xA0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* a surrogate */
 	{"\xC0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                 /* over-long */
 };

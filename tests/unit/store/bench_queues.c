@@ -141,7 +141,8 @@ static void bench_put(void)
 		mem_format(key, sizeof(key), "7F000001%024llX", (long long)i);
 		index_put(r->store->index, SLICE_LIT("a-topic-with-a-usual-name"), slice_of(key), i * 1000, (int64_t)r->wall);
 		if (i == 499999)
-			printf("put: keys, in memory and (in place) written: %.3f us each\n", (seconds(CLOCK_PROCESS_CPUTIME_ID) - began) * 2);
+			printf("put: keys, in memory and (in place) written: %.3f us each\n",
+			       (seconds(CLOCK_PROCESS_CPUTIME_ID) - began) * 2);
 	}
 	rig_free(r);
 }

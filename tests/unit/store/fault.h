@@ -8,13 +8,23 @@
 
 #include <stdint.h>
 
-enum fault { FAULT_OPEN, FAULT_PWRITEV, FAULT_PREADV2, FAULT_FDATASYNC, FAULT_FALLOCATE, FAULT_FTRUNCATE, FAULT_RENAME, FAULT_UNLINK, FAULT_COUNT };
+enum fault {
+	FAULT_OPEN,
+	FAULT_PWRITEV,
+	FAULT_PREADV2,
+	FAULT_FDATASYNC,
+	FAULT_FALLOCATE,
+	FAULT_FTRUNCATE,
+	FAULT_RENAME,
+	FAULT_UNLINK,
+	FAULT_COUNT
+};
 
 /* The `nth` call (1 = next) on a path that contains `path` fails with `err`, and all behind it until fault_clear. */
 void fault_set(enum fault call, const char *path, int nth, int err);
 /* A failing pwritev first writes this many bytes (a short write, then the error). */
 void fault_short(int64_t bytes);
-void fault_clear(void); /* the system's calls again; counters to zero */
+void fault_clear(void);           /* the system's calls again; counters to zero */
 int fault_calls(enum fault call); /* calls seen on matching paths since fault_set */
 
 #endif

@@ -9,7 +9,8 @@ Suite *suite_retention(void);
 
 int main(int argc, char **argv)
 {
-	static suite_fn *const suites[] = {suite_message, suite_append, suite_recovery, suite_retention, suite_golden_store, suite_faults};
+	static suite_fn *const suites[] = {suite_message,   suite_append,       suite_recovery,
+					   suite_retention, suite_golden_store, suite_faults};
 
 	return run_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
 }

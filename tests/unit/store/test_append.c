@@ -182,9 +182,15 @@ START_TEST(delayed_messages_carry_their_time)
 {
 	struct queue_entry e;
 
-	rig_send_keys(r, TOPIC_SCHEDULE, 1, "x", "DELAY\x01" "2\x02TAGS\x01TagA\x02");
-	rig_send_keys(r, TOPIC_SCHEDULE, 1, "x", "DELAY\x01" "99\x02");
-	rig_send_keys(r, TOPIC_SCHEDULE, 1, "x", "DELAY\x01" "0\x02TAGS\x01TagA\x02");
+	rig_send_keys(r, TOPIC_SCHEDULE, 1, "x",
+		      "DELAY\x01"
+		      "2\x02TAGS\x01TagA\x02");
+	rig_send_keys(r, TOPIC_SCHEDULE, 1, "x",
+		      "DELAY\x01"
+		      "99\x02");
+	rig_send_keys(r, TOPIC_SCHEDULE, 1, "x",
+		      "DELAY\x01"
+		      "0\x02TAGS\x01TagA\x02");
 	rig_turn(r);
 	ck_assert_int_eq(consume_queue_entry(store_queue_find(r->store, SLICE_LIT(TOPIC_SCHEDULE), 1), 0, &e), RC_OK);
 	ck_assert_int_eq(e.tags_code, (int64_t)RIG_WALL + 5000);

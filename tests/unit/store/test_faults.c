@@ -123,13 +123,20 @@ static const struct {
 	const char *path;
 	int errs[3];
 } faults[] = {
-	{FAULT_PWRITEV, "/commitlog/", {ENOSPC, EIO}},	  {FAULT_FDATASYNC, "/commitlog/", {EIO, ENOSPC}},
-	{FAULT_OPEN, "/commitlog", {EMFILE, ENOSPC, EIO}}, {FAULT_FALLOCATE, "/commitlog/", {ENOSPC, EIO}},
-	{FAULT_FTRUNCATE, "/commitlog/", {ENOSPC, EIO}},  {FAULT_PWRITEV, "/consumequeue/", {ENOSPC, EIO}},
-	{FAULT_FDATASYNC, "/consumequeue/", {EIO}},	  {FAULT_OPEN, "/consumequeue", {EMFILE, ENOSPC}},
-	{FAULT_PWRITEV, "/index/", {ENOSPC, EIO}},	  {FAULT_OPEN, "/index", {EMFILE}},
-	{FAULT_FDATASYNC, "/index/", {EIO}},		  {FAULT_PWRITEV, "/checkpoint", {ENOSPC, EIO}},
-	{FAULT_FDATASYNC, "/checkpoint", {EIO}},	  {FAULT_OPEN, "/checkpoint", {EMFILE}},
+	{FAULT_PWRITEV, "/commitlog/", {ENOSPC, EIO}},
+	{FAULT_FDATASYNC, "/commitlog/", {EIO, ENOSPC}},
+	{FAULT_OPEN, "/commitlog", {EMFILE, ENOSPC, EIO}},
+	{FAULT_FALLOCATE, "/commitlog/", {ENOSPC, EIO}},
+	{FAULT_FTRUNCATE, "/commitlog/", {ENOSPC, EIO}},
+	{FAULT_PWRITEV, "/consumequeue/", {ENOSPC, EIO}},
+	{FAULT_FDATASYNC, "/consumequeue/", {EIO}},
+	{FAULT_OPEN, "/consumequeue", {EMFILE, ENOSPC}},
+	{FAULT_PWRITEV, "/index/", {ENOSPC, EIO}},
+	{FAULT_OPEN, "/index", {EMFILE}},
+	{FAULT_FDATASYNC, "/index/", {EIO}},
+	{FAULT_PWRITEV, "/checkpoint", {ENOSPC, EIO}},
+	{FAULT_FDATASYNC, "/checkpoint", {EIO}},
+	{FAULT_OPEN, "/checkpoint", {EMFILE}},
 };
 #define FAULT_NTHS 3
 
@@ -177,8 +184,8 @@ static void check_consistent(void)
 			struct queue_entry e;
 			enum rc rc = consume_queue_entry(queue, at, &e);
 
-			ck_assert_msg(rc == RC_OK, "queue %d entry %lld: %s (first %lld, end %lld)", q, (long long)at, rc_text(rc),
-				      (long long)queue->first, (long long)queue->end);
+			ck_assert_msg(rc == RC_OK, "queue %d entry %lld: %s (first %lld, end %lld)", q, (long long)at,
+				      rc_text(rc), (long long)queue->first, (long long)queue->end);
 			if (e.size != QUEUE_FILLER_SIZE)
 				ck_assert_ptr_nonnull(strstr(rig_body(r, "T", q, at), "message "));
 		}

@@ -169,8 +169,17 @@ END_TEST
 static const struct {
 	int count, bytes, got;
 } limits[] = {
-	{1, 100000, 1},       {5, 100000, 5}, {0, 100000, 1}, {-1, 100000, 1}, {32, 1, 1}, {32, 0, 1}, {32, -5, 1},
-	{32, 98 * 2, 2},      {32, 98 * 2 + 97, 2}, {32, 98 * 3, 3}, {INT32_MAX, INT32_MAX, 10},
+	{1, 100000, 1},
+	{5, 100000, 5},
+	{0, 100000, 1},
+	{-1, 100000, 1},
+	{32, 1, 1},
+	{32, 0, 1},
+	{32, -5, 1},
+	{32, 98 * 2, 2},
+	{32, 98 * 2 + 97, 2},
+	{32, 98 * 3, 3},
+	{INT32_MAX, INT32_MAX, 10},
 };
 
 START_TEST(limits_hold_and_one_message_always_comes)
@@ -451,8 +460,8 @@ static void damage(int64_t queue_offset, int64_t from_start, const char *bytes)
 }
 
 static const struct {
-	int64_t at;        /* in the message: 0 its size, 4 its magic, 88 its body, 94 its topic */
-	bool needs_cold;   /* only who reads from the device looks at the body */
+	int64_t at;      /* in the message: 0 its size, 4 its magic, 88 its body, 94 its topic */
+	bool needs_cold; /* only who reads from the device looks at the body */
 } damages[] = {{0, false}, {4, false}, {89, true}, {92, true}};
 
 START_TEST(a_damaged_message_is_skipped_and_counted)

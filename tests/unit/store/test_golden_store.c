@@ -22,8 +22,7 @@ static char *golden; /* folder */
 
 static void setup(void)
 {
-	static const int64_t levels[] = {1,   5,   10,  30,  60,  120, 180,  240,  300,
-					 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200};
+	static const int64_t levels[] = {1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200};
 
 	r = rig_new();
 	r->config.segment_bytes = 1 << 20;
@@ -133,8 +132,8 @@ static void compare_queue(const char *golden_file, const char *store_file, const
 	for (; read(fd, want, sizeof(want)) == (ssize_t)sizeof(want); n++) {
 		ck_assert_int_eq(consume_queue_entry(q, n, &e), RC_OK);
 		queue_entry_put(got, e);
-		ck_assert_msg(memcmp(want, got, sizeof(want)) == 0, "%s %d entry %d: %lld %d %lld", topic, id, (int)n, (long long)e.at,
-			      e.size, (long long)e.tags_code);
+		ck_assert_msg(memcmp(want, got, sizeof(want)) == 0, "%s %d entry %d: %lld %d %lld", topic, id, (int)n,
+			      (long long)e.at, e.size, (long long)e.tags_code);
 		entries_compared++;
 	}
 	close(fd);
@@ -231,7 +230,8 @@ START_TEST(the_index_is_what_apache_made)
 		if (sscanf(line, "entry %u %u %llu %u %u", &number, &hash, &at, &seconds, &previous) != 5)
 			continue;
 		do
-			ck_assert_int_eq(pread(fd, e, sizeof(e), 40 + 4ll * 5000000 + 20ll * (number + skipped)), (ssize_t)sizeof(e));
+			ck_assert_int_eq(pread(fd, e, sizeof(e), 40 + 4ll * 5000000 + 20ll * (number + skipped)),
+					 (ssize_t)sizeof(e));
 		while (!has_tags && get_u32(e) != hash && ++skipped < 100);
 		ck_assert_uint_eq(get_u32(e), hash);
 		ck_assert_uint_eq(get_u64(e + 4), at);

@@ -38,7 +38,10 @@ static const struct {
 	{"\xF0\x9F\x98\x80", "", (0xD83Du * 31 + 0xDE00u) * 31 + 35},
 };
 
-START_TEST(hash_is_javas) { ck_assert_uint_eq(index_hash(slice_of(hashes[_i].topic), slice_of(hashes[_i].key)), hashes[_i].hash); }
+START_TEST(hash_is_javas)
+{
+	ck_assert_uint_eq(index_hash(slice_of(hashes[_i].topic), slice_of(hashes[_i].key)), hashes[_i].hash);
+}
 END_TEST
 
 /* ---- a model of Apache's file ---- */
@@ -365,7 +368,7 @@ START_TEST(a_torn_write_loses_no_older_key)
 			rig_run_all(r);
 			torn_append(_i & 1);
 			r->store->index->must_heal = true; /* what a failed write says */
-			if (_i & 3) { /* or it was killed, or the power went and took entries */
+			if (_i & 3) {                      /* or it was killed, or the power went and took entries */
 				rig_kill(r);
 				rig_open(r);
 				if (_i & 4)

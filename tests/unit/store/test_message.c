@@ -46,10 +46,8 @@ static const struct {
 	size_t topic_len, extra;
 	uint32_t magic;
 } forms[] = {
-	{false, false, 6, 0, MESSAGE_MAGIC_V1},
-	{true, false, 6, 12, MESSAGE_MAGIC_V1},
-	{false, true, 127, 12, MESSAGE_MAGIC_V1},
-	{true, true, 128, 25, MESSAGE_MAGIC_V2},
+	{false, false, 6, 0, MESSAGE_MAGIC_V1},   {true, false, 6, 12, MESSAGE_MAGIC_V1},
+	{false, true, 127, 12, MESSAGE_MAGIC_V1}, {true, true, 128, 25, MESSAGE_MAGIC_V2},
 	{false, false, 255, 1, MESSAGE_MAGIC_V2},
 };
 
@@ -145,11 +143,38 @@ END_TEST
 static const struct {
 	const char *before, *name, *value, *after;
 } property_puts[] = {
-	{"", "A", "1", "A\x01" "1\x02"},
-	{"A\x01" "1\x02", "A", "2", "A\x01" "2\x02"},
-	{"A\x01" "1\x02" "B\x01" "2", "A", "3", "B\x01" "2\x02" "A\x01" "3\x02"},
-	{"A\x01" "1\x02" "B\x01" "2", "B", "", "A\x01" "1\x02" "B\x01\x02"},
-	{"AB\x01" "1", "A", "x", "AB\x01" "1\x02" "A\x01" "x\x02"},
+	{"", "A", "1",
+	 "A\x01"
+	 "1\x02"},
+	{"A\x01"
+	 "1\x02",
+	 "A", "2",
+	 "A\x01"
+	 "2\x02"},
+	{"A\x01"
+	 "1\x02"
+	 "B\x01"
+	 "2",
+	 "A", "3",
+	 "B\x01"
+	 "2\x02"
+	 "A\x01"
+	 "3\x02"},
+	{"A\x01"
+	 "1\x02"
+	 "B\x01"
+	 "2",
+	 "B", "",
+	 "A\x01"
+	 "1\x02"
+	 "B\x01\x02"},
+	{"AB\x01"
+	 "1",
+	 "A", "x",
+	 "AB\x01"
+	 "1\x02"
+	 "A\x01"
+	 "x\x02"},
 };
 
 START_TEST(properties_are_put)
@@ -169,9 +194,15 @@ START_TEST(the_last_value_of_a_name_counts)
 {
 	struct slice v;
 
-	ck_assert(message_property(SLICE_LIT("A\x01" "1\x02junk\x02" "A\x01" "2"), "A", &v));
+	ck_assert(message_property(SLICE_LIT("A\x01"
+					     "1\x02junk\x02"
+					     "A\x01"
+					     "2"),
+				   "A", &v));
 	ck_assert(slice_is(v, "2"));
-	ck_assert(!message_property(SLICE_LIT("A\x01" "1\x02"), "B", &v));
+	ck_assert(!message_property(SLICE_LIT("A\x01"
+					      "1\x02"),
+				    "B", &v));
 	ck_assert_int_eq(message_tags_code(SLICE_LIT("TAGS\x01TagA\x02")), 2598919);
 	ck_assert_int_eq(message_tags_code(SLICE_LIT("TAGS\x01\x02")), 0);
 	ck_assert_int_eq(message_tags_code(SLICE_LIT("KEYS\x01k\x02")), 0);
@@ -220,9 +251,16 @@ END_TEST
 static const struct {
 	const char *text, *back;
 } hosts[] = {
-	{"1.2.3.4:10911", "1.2.3.4:10911"}, {"/1.2.3.4:1", "1.2.3.4:1"}, {"[::1]:10911", "[::1]:10911"}, {"1.2.3.4", NULL},
-	{"1.2.3.4:70000", NULL},	    {"1.2.3:1", NULL},		 {"::1:5", NULL},		 {"", NULL},
-	{"[::1:5", NULL},		    {"1.2.3.4:", NULL},
+	{"1.2.3.4:10911", "1.2.3.4:10911"},
+	{"/1.2.3.4:1", "1.2.3.4:1"},
+	{"[::1]:10911", "[::1]:10911"},
+	{"1.2.3.4", NULL},
+	{"1.2.3.4:70000", NULL},
+	{"1.2.3:1", NULL},
+	{"::1:5", NULL},
+	{"", NULL},
+	{"[::1:5", NULL},
+	{"1.2.3.4:", NULL},
 };
 
 START_TEST(hosts_as_text)

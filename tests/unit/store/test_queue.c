@@ -29,8 +29,9 @@ static void teardown(void) { rig_free(r); }
 
 static char *queue_path(const char *topic, int id, int64_t begin)
 {
-	return begin < 0 ? mem_printf("%s/consumequeue/%s/%d", r->folder, topic, id)
-			 : mem_printf("%s/consumequeue/%s/%d/%020lld", r->folder, topic, id, (long long)begin * QUEUE_ENTRY_BYTES);
+	return begin < 0
+		       ? mem_printf("%s/consumequeue/%s/%d", r->folder, topic, id)
+		       : mem_printf("%s/consumequeue/%s/%d/%020lld", r->folder, topic, id, (long long)begin * QUEUE_ENTRY_BYTES);
 }
 
 static void make_file(const char *topic, int id, int64_t begin, const struct queue_entry *entries, int count, int64_t bytes)
@@ -115,21 +116,21 @@ static const struct {
 	int64_t log_min, log_end;
 	int64_t first, min, end;
 } loads[] = {
-	{{-1, -1, -1, -1}, {0}, 0, 5000, 0, 0, 0},			      /* a folder without files */
-	{{0, -1, -1, -1}, {0}, 0, 5000, 0, 0, 0},			      /* a file without entries */
+	{{-1, -1, -1, -1}, {0}, 0, 5000, 0, 0, 0}, /* a folder without files */
+	{{0, -1, -1, -1}, {0}, 0, 5000, 0, 0, 0},  /* a file without entries */
 	{{0, -1, -1, -1}, {1}, 0, 5000, 0, 0, 1},
 	{{0, -1, -1, -1}, {99}, 0, 5000, 0, 0, 99},
 	{{0, -1, -1, -1}, {100}, 0, 5000, 0, 0, 100},
-	{{0, 100, -1, -1}, {100, 0}, 0, 5000, 0, 0, 100},		      /* the next file is there, and empty */
+	{{0, 100, -1, -1}, {100, 0}, 0, 5000, 0, 0, 100}, /* the next file is there, and empty */
 	{{0, 100, 200, -1}, {100, 100, 50}, 0, 5000, 0, 0, 250},
-	{{100, 200, -1, -1}, {100, 50}, 0, 5000, 100, 100, 250},	      /* the first file is gone */
-	{{0, 200, 300, -1}, {100, 100, 5}, 0, 5000, 200, 200, 305},	      /* a gap: what is before it does not count */
-	{{300, -1, -1, -1}, {0}, 0, 5000, 300, 300, 300},		      /* nothing but a place */
-	{{0, 100, -1, -1}, {100, 50}, 705, 5000, 0, 71, 150},		      /* messages are gone */
+	{{100, 200, -1, -1}, {100, 50}, 0, 5000, 100, 100, 250},    /* the first file is gone */
+	{{0, 200, 300, -1}, {100, 100, 5}, 0, 5000, 200, 200, 305}, /* a gap: what is before it does not count */
+	{{300, -1, -1, -1}, {0}, 0, 5000, 300, 300, 300},           /* nothing but a place */
+	{{0, 100, -1, -1}, {100, 50}, 705, 5000, 0, 71, 150},       /* messages are gone */
 	{{0, 100, -1, -1}, {100, 50}, 1000, 5000, 0, 100, 150},
 	{{0, 100, -1, -1}, {100, 50}, 1490, 5000, 0, 149, 150},
-	{{0, 100, -1, -1}, {100, 50}, 4000, 5000, 0, 150, 150},		      /* all are */
-	{{0, 100, -1, -1}, {100, 50}, 0, 1495, 0, 0, 149},		      /* the log ends before */
+	{{0, 100, -1, -1}, {100, 50}, 4000, 5000, 0, 150, 150}, /* all are */
+	{{0, 100, -1, -1}, {100, 50}, 0, 1495, 0, 0, 149},      /* the log ends before */
 	{{0, 100, -1, -1}, {100, 50}, 0, 1000, 0, 0, 100},
 	{{0, 100, -1, -1}, {100, 50}, 0, 995, 0, 0, 99},
 	{{0, 100, -1, -1}, {100, 50}, 0, 0, 0, 0, 0},
@@ -601,9 +602,8 @@ static const struct {
 	int32_t id;
 	bool made;
 } names[] = {
-	{"T", 0, true},	 {"%RETRY%group", 5, true}, {"T", INT32_MAX, true}, {"T", -1, false},
-	{"", 0, false},	 {".", 0, false},	    {"..", 0, false},	    {"a/b", 0, false},
-	{"../x", 0, false},
+	{"T", 0, true},  {"%RETRY%group", 5, true}, {"T", INT32_MAX, true}, {"T", -1, false},   {"", 0, false},
+	{".", 0, false}, {"..", 0, false},          {"a/b", 0, false},      {"../x", 0, false},
 };
 
 START_TEST(names_must_be_folders)
@@ -665,7 +665,8 @@ static void put_many(struct store_queue *q, int count)
 static const struct {
 	int64_t log_min, first, min;
 } retentions[] = {
-	{0, 0, 0}, {5, 0, 1}, {990, 0, 99}, {991, 100, 100}, {1000, 100, 100}, {2505, 200, 251}, {3490, 300, 349}, {3491, 300, 350}, {9999, 300, 350},
+	{0, 0, 0},        {5, 0, 1},        {990, 0, 99},     {991, 100, 100},  {1000, 100, 100},
+	{2505, 200, 251}, {3490, 300, 349}, {3491, 300, 350}, {9999, 300, 350},
 };
 
 START_TEST(files_that_point_below_the_log_go)
@@ -760,7 +761,8 @@ END_TEST
 static const struct {
 	int64_t ms; /* after the first */
 	int64_t lower, upper;
-} times[] = { /* stored at 0 0 0 20 20 50 */
+} times[] = {
+	/* stored at 0 0 0 20 20 50 */
 	{-1, 0, 0}, {0, 0, 2}, {1, 3, 2}, {19, 3, 2}, {20, 3, 4}, {21, 5, 4}, {50, 5, 5}, {51, 6, 5}, {INT32_MAX, 6, 5},
 };
 

@@ -140,7 +140,9 @@ START_TEST(a_torn_tail_is_cut)
 
 	send_many(0, 10);
 	rig_elapse(r, 20000);
-	last = rig_send_keys(r, "T", 1, "body 10", "A\x01" "1\x02");
+	last = rig_send_keys(r, "T", 1, "body 10",
+			     "A\x01"
+			     "1\x02");
 	rig_turn(r);
 	rig_kill(r);
 	overwrite(first_segment, last.physical_offset + 1 + _i, zeros, (size_t)(last.end - last.physical_offset - 1 - _i));
@@ -157,10 +159,7 @@ END_TEST
 
 /* The format has a CRC over the body, and lengths, magic, the message's own offset and its place in the queue: what is elsewhere (flags,
  * times, hosts) cannot be seen to be wrong. */
-static bool is_guarded(int at)
-{
-	return at <= 10 || (at >= 18 && at <= 35) || at >= 81;
-}
+static bool is_guarded(int at) { return at <= 10 || (at >= 18 && at <= 35) || at >= 81; }
 
 START_TEST(damage_in_the_middle_is_passed_over)
 {
@@ -207,8 +206,8 @@ static const struct {
 	const char *what;
 	bool kill;
 } losses[] = {
-	{"consumequeue", false}, {"consumequeue", true},    {"consumequeue/T/1", true}, {"checkpoint", true},
-	{"checkpoint", false},	 {"consumequeue/T", true}, {"index", true},
+	{"consumequeue", false},  {"consumequeue", true}, {"consumequeue/T/1", true}, {"checkpoint", true}, {"checkpoint", false},
+	{"consumequeue/T", true}, {"index", true},
 };
 
 START_TEST(lost_files_are_rebuilt_from_the_log)
@@ -244,7 +243,11 @@ static void on_found(struct store_query *q, enum rc rc)
 static int32_t count_key(const char *key)
 {
 	int64_t offsets[8];
-	struct store_query q = {.topic = SLICE_LIT("K"), .key = slice_of(key), .end_ms = INT64_MAX, .max = 8, .offsets = offsets,
+	struct store_query q = {.topic = SLICE_LIT("K"),
+				.key = slice_of(key),
+				.end_ms = INT64_MAX,
+				.max = 8,
+				.offsets = offsets,
 				.on_done = on_found};
 
 	found.calls = 0;
@@ -256,11 +259,15 @@ static int32_t count_key(const char *key)
 
 START_TEST(a_lost_index_is_rebuilt_from_the_log)
 {
-	rig_send_keys(r, "K", 0, "x", "KEYS\x01" "early\x02");
+	rig_send_keys(r, "K", 0, "x",
+		      "KEYS\x01"
+		      "early\x02");
 	rig_turn(r);
 	send_many(0, 300);
 	rig_elapse(r, 20000);
-	rig_send_keys(r, "K", 0, "x", "KEYS\x01" "late\x02");
+	rig_send_keys(r, "K", 0, "x",
+		      "KEYS\x01"
+		      "late\x02");
 	rig_turn(r);
 	if (_i)
 		rig_kill(r);

@@ -64,7 +64,8 @@ static void teardown(void)
 static void age(int segment, uint64_t hours)
 {
 	char *name = mem_printf("commitlog/%020d", segment * RIG_SEGMENT), *path = rig_path(r, name);
-	struct timespec at[2] = {{.tv_sec = (time_t)(r->wall / 1000 - hours * 3600)}, {.tv_sec = (time_t)(r->wall / 1000 - hours * 3600)}};
+	struct timespec at[2] = {{.tv_sec = (time_t)(r->wall / 1000 - hours * 3600)},
+				 {.tv_sec = (time_t)(r->wall / 1000 - hours * 3600)}};
 
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, at, 0), 0);
 	free(name);
