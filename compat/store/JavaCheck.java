@@ -14,7 +14,7 @@ import org.apache.rocketmq.remoting.protocol.heartbeat.MessageModel;
  * Arguments: name server, group, how many messages are to come, topics. Ends when nothing came for two seconds after the last of them.
  */
 public class JavaCheck {
-    static final int SECONDS = 60, QUIET_MS = 2000;
+    static final int SECONDS = 240, QUIET_MS = 2000;
 
     static String md5(byte[] body) throws Exception {
         StringBuilder text = new StringBuilder();

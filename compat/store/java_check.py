@@ -9,7 +9,7 @@ import load
 from observe import UNIQ_KEY, committed, queue
 
 TOPICS = ("Normal", "Compressed")
-SECONDS = 120
+SECONDS = 300
 
 
 def classes(compat, here):

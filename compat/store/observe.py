@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import time
 from collections import defaultdict
 
 import messages
@@ -11,6 +12,7 @@ from codes import VALUES
 UNIQ_KEY, KEYS, TAGS = "UNIQ_KEY", "KEYS", "TAGS"
 OK, NO_TOPIC, NO_MESSAGE = 0, 17, 22
 QUERY_MAX = 64
+INDEX_SECONDS = 2              # for each key; many that are missing fail soon enough
 TIMES_PER_QUEUE = 12           # times asked for, spread over the queue
 
 
@@ -164,7 +166,10 @@ def differences_in_keys(expected, c):
             wanted[m.topic, key, key == m.properties.get(UNIQ_KEY)].add(m.physical)
     found = []
     for (topic, key, unique), offsets in wanted.items():
-        got = by_key(c, topic, key, unique)
+        got, deadline = by_key(c, topic, key, unique), time.monotonic() + INDEX_SECONDS
+        while got < offsets and time.monotonic() < deadline:        # an index may lag behind the queues
+            time.sleep(0.1)
+            got = by_key(c, topic, key, unique)
         if got != offsets:
             found.append(f"{topic}#{key}: {sorted(got)} instead of {sorted(offsets)}")
     return found
