@@ -45,8 +45,8 @@ def differences(compat, here, broker, namesrv, sent, group, c):
     found += [f"did not come: '{line}'" for line in sorted(wanted - set(got))]
     if len(got) != len(set(got)):
         found.append(f"{len(got) - len(set(got))} messages came twice")
-    if found and not got:
-        found.append(done.stderr[-2000:])
+    if wanted and not got:
+        found.insert(0, f"the client received nothing; it ended with {done.returncode} and said: {done.stderr[-2000:]}")
     for topic in TOPICS:                                    # it wrote its offsets when it left
         for queue_id in range(load.TOPICS[topic]):
             now = committed(c, group, topic, queue_id)
