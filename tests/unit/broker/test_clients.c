@@ -336,8 +336,8 @@ static const char *const bad_heartbeats[] = {
 	"{\"clientID\":\"\"}",
 	"{\"clientID\":\"c\",\"consumerDataSet\":[{}]}",
 	"{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"G\",\"subscriptionDataSet\":[{}]}]}",
-	"{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"G\",\"subscriptionDataSet\":[{\"topic\":\"T\",\"codeSet\":["
-	"\"x\"]}]}]}",
+	("{\"clientID\":\"c\",\"consumerDataSet\":[{\"groupName\":\"G\",\"subscriptionDataSet\":"
+	 "[{\"topic\":\"T\",\"codeSet\":[\"x\"]}]}]}"),
 	"{\"clientID\":\"c\",\"producerDataSet\":[{}]}",
 };
 
