@@ -9,6 +9,7 @@
 #include "broker/paging.h"
 #include "broker/pull_hold.h"
 #include "broker/reply_json.h"
+#include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
 

@@ -14,6 +14,7 @@
 #include "broker/broker_config.h"
 #include "broker/client_table.h"
 #include "broker/state_files.h"
+#include "broker/topic_table.h"
 
 #define STATE_FILE "subscriptionGroup.json"
 #define KEPT_JSON_MAX 65536 /* longest member that is kept as text */

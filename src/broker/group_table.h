@@ -6,13 +6,15 @@
 #include "base/buf.h"
 #include "base/rc.h"
 #include "base/slice.h"
-#include "broker/topic_table.h"
+#include "broker/attributes.h"
+#include "broker/data_version.h"
 
 #define GROUPS_MAX 100000
 #define GROUP_NAME_MAX 255 /* Validators.CHARACTER_MAX_LENGTH; clients stop at 120 */
 #define FORBIDDEN_MAX 100000
 #define GROUP_RETRY_QUEUES_MAX 65536
 
+struct broker;
 struct group_table;
 
 struct group {

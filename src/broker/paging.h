@@ -2,7 +2,10 @@
 #ifndef BROKER_PAGING_H
 #define BROKER_PAGING_H
 
-#include "broker/topic_table.h"
+#include <stddef.h>
+
+#include "base/slice.h"
+#include "broker/data_version.h"
 
 struct page_range {
 	size_t from, to; /* to may be past the end */

@@ -35,30 +35,6 @@ struct topic_table {
 	void *on_change_ctx;
 };
 
-/* ---- data version ---- */
-
-void data_version_bump(struct data_version *v, uint64_t wall_ms)
-{
-	v->timestamp = (int64_t)wall_ms;
-	v->counter++;
-}
-
-void data_version_write(const struct data_version *v, struct json_writer *w)
-{
-	json_object(w);
-	json_member_i64(w, "counter", v->counter);
-	json_member_i64(w, "stateVersion", v->state_version);
-	json_member_i64(w, "timestamp", v->timestamp);
-	json_object_end(w);
-}
-
-void data_version_read(const cJSON *object, struct data_version *v)
-{
-	json_read_i64(object, "counter", &v->counter);
-	json_read_i64(object, "stateVersion", &v->state_version);
-	json_read_i64(object, "timestamp", &v->timestamp);
-}
-
 /* ---- names ---- */
 
 static const char *const system_topics[] = {

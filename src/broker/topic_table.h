@@ -9,6 +9,7 @@
 #include "base/rc.h"
 #include "base/slice.h"
 #include "broker/attributes.h"
+#include "broker/data_version.h"
 #include "store/store.h"
 
 #define TOPICS_MAX 100000  /* most topics on a broker */
@@ -22,13 +23,6 @@
 
 struct broker;
 struct topic_table;
-
-struct data_version { /* DataVersion: equality is by value of all three */
-	int64_t state_version, timestamp, counter;
-};
-void data_version_bump(struct data_version *v, uint64_t wall_ms);
-void data_version_write(const struct data_version *v, struct json_writer *w); /* the object */
-void data_version_read(const cJSON *object, struct data_version *v);          /* absent members stay */
 
 struct topic {
 	struct slice name; /* owned, interned, NUL-terminated */
