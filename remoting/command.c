@@ -1,11 +1,13 @@
-/* command: picks the codec, and gives ext fields to whoever wants them: a schema's rows or one name. */
+/* command: picks the codec, and gives ext fields to whoever wants them: a schema's rows or one name. A request's are given while its header is
+ * walked for the first time, see header_reader.h. */
 #include "remoting/command.h"
 
 #include "base/bytes.h"
 #include "remoting/header_codec.h"
+#include "remoting/header_reader.h"
 #include "remoting/json_scan.h"
 
-enum rc command_decode(struct slice frame, struct command *out, const char **why)
+static enum rc decode(struct slice frame, struct command *out, struct header_reader *reader, const char **why)
 {
 	struct command cmd;
 	struct slice header;
@@ -20,13 +22,16 @@ enum rc command_decode(struct slice frame, struct command *out, const char **why
 	}
 	mark = get_u32(frame.at + 4);
 	header = (struct slice){frame.at + 8, mark & 0xFFFFFF};
-	rc = mark >> 24 == CODEC_JSON ? header_json_decode(header, &cmd, why) : header_binary_decode(header, &cmd, why);
+	rc = mark >> 24 == CODEC_JSON ? header_json_decode(header, &cmd, reader, why)
+				      : header_binary_decode(header, &cmd, reader, why);
 	if (rc != RC_OK)
 		return rc;
 	cmd.body = (struct slice){header.at + header.len, frame.len - 8 - header.len};
 	*out = cmd;
 	return RC_OK;
 }
+
+enum rc command_decode(struct slice frame, struct command *out, const char **why) { return decode(frame, out, NULL, why); }
 
 static enum rc each_ext(const struct command *cmd, ext_field_fn *on_field, void *ctx)
 {
@@ -35,8 +40,10 @@ static enum rc each_ext(const struct command *cmd, ext_field_fn *on_field, void 
 	return header_binary_each_ext(cmd->ext, on_field, ctx);
 }
 
-/* Escapes resolved into the arena. The size is the peer's, though never more than HEADER_MAX_BYTES. */
-static enum rc resolve(struct slice *value, struct arena *arena)
+/* ---- into the struct of a schema ---- */
+
+/* The size is the peer's, though never more than HEADER_MAX_BYTES. */
+enum rc header_reader_resolve(struct slice *value, struct arena *arena)
 {
 	char *copy = arena_try_alloc(arena, value->len);
 	size_t len;
@@ -49,51 +56,82 @@ static enum rc resolve(struct slice *value, struct arena *arena)
 	return RC_OK;
 }
 
-struct decoding {
-	const struct schema *schema;
-	void *header;
-	struct arena *arena;
-	const char *bad;
-};
-
-/* Java reads an empty number as null from a binary header (5.x); from JSON it would throw. Both are "did not come" here. */
-static bool is_absent(const struct field *f, struct slice value) { return value.len == 0 && f->type != FIELD_STRING; }
-
-static enum rc decode_field(void *ctx, struct slice name, struct slice value, bool is_escaped)
+void header_reader_begin(struct header_reader *r, int32_t code)
 {
-	struct decoding *d = ctx;
-	int row = schema_find(d->schema, name);
-	enum rc rc = RC_OK;
+	const struct schema *schema = r->schema_of(r, code);
 
-	if (row < 0 || is_absent(&d->schema->fields[row], value))
-		return RC_OK;
-	if (is_escaped)
-		rc = resolve(&value, d->arena);
-	if (rc == RC_OK)
-		rc = schema_set(d->schema, d->header, (size_t)row, value);
+	if (schema == NULL)
+		r->header = NULL;
+	else if (r->header != NULL && schema == r->schema)
+		memset(r->header, 0, schema->size);
+	else
+		r->header = arena_alloc(r->arena, schema->size);
+	r->is_read = true;
+	r->code = code;
+	r->schema = schema;
+	r->rc = RC_OK;
+	r->bad = NULL;
+}
+
+void header_reader_end(struct header_reader *r)
+{
+	if (r->schema == NULL || r->rc != RC_OK)
+		return;
+	r->bad = schema_missing(r->schema, r->header);
+	if (r->bad != NULL)
+		r->rc = RC_MISSING;
+}
+
+static enum rc take_field(void *ctx, struct slice name, struct slice value, bool is_escaped)
+{
+	struct header_reader *r = ctx;
+
+	header_reader_take(r, name, value, is_escaped);
+	return r->rc;
+}
+
+/* Over what was walked before and is known to be sound. */
+static void read_again(struct header_reader *r, const struct command *cmd)
+{
+	header_reader_begin(r, cmd->code);
+	if (r->schema != NULL)
+		(void)each_ext(cmd, take_field, r); /* r->rc says it */
+}
+
+enum rc command_decode_with(struct slice frame, struct command *out, struct header_reader *reader, const char **why)
+{
+	enum rc rc;
+
+	reader->is_read = false;
+	reader->header = NULL;
+	rc = decode(frame, out, reader, why);
 	if (rc != RC_OK)
-		d->bad = d->schema->fields[row].name;
-	return rc;
+		return rc;
+	if (!reader->is_read || reader->code != out->code)
+		read_again(reader, out);
+	header_reader_end(reader);
+	return RC_OK;
 }
 
 enum rc command_decode_ext(const struct command *cmd, const struct schema *schema, void *header, struct arena *arena,
 			   const char **bad)
 {
-	struct decoding d = {schema, header, arena, NULL};
+	struct header_reader r = {.arena = arena, .schema = schema, .header = header};
 	enum rc rc;
 
 	memset(header, 0, schema->size);
-	rc = each_ext(cmd, decode_field, &d);
+	rc = each_ext(cmd, take_field, &r);
 	if (rc != RC_OK) {
-		*bad = d.bad ? d.bad : "extFields";
+		*bad = r.bad ? r.bad : "extFields";
 		return rc;
 	}
-	d.bad = schema_missing(schema, header);
-	if (d.bad == NULL)
-		return RC_OK;
-	*bad = d.bad;
-	return RC_MISSING;
+	header_reader_end(&r);
+	if (r.rc != RC_OK)
+		*bad = r.bad;
+	return r.rc;
 }
+
+/* ---- one field ---- */
 
 struct wanted {
 	struct slice name, value;
@@ -118,7 +156,7 @@ bool command_ext_get(const struct command *cmd, const char *name, struct arena *
 
 	if (each_ext(cmd, find_field, &w) != RC_OK || !w.is_found)
 		return false;
-	if (w.is_escaped && resolve(&w.value, arena) != RC_OK)
+	if (w.is_escaped && header_reader_resolve(&w.value, arena) != RC_OK)
 		return false;
 	*value = w.value;
 	return true;
@@ -130,7 +168,7 @@ struct slice command_remark(const struct command *cmd, struct arena *arena)
 
 	if (cmd->codec != CODEC_JSON || remark.len == 0 || memchr(remark.at, '\\', remark.len) == NULL)
 		return remark;
-	return resolve(&remark, arena) == RC_OK ? remark : cmd->remark;
+	return header_reader_resolve(&remark, arena) == RC_OK ? remark : cmd->remark;
 }
 
 /* The binary header has no more for the code. */

@@ -49,6 +49,27 @@ enum rc frame_size(struct slice in, size_t *frame_bytes);
  * Returns RC_OK, RC_MALFORMED, RC_TOO_BIG (header or field count over its limit). */
 enum rc command_decode(struct slice frame, struct command *out, const char **why);
 
+/* command_decode, and what command_decode_ext does, in one walk over the header: for requests, which are many.
+ *   schema_of  which schema the ext fields of a request with this code have; NULL: nobody reads them. Asked when `code` has been read, as
+ *              soon as the ext fields come; where they come before it (legal, written by nobody we know), or a second code follows, they are
+ *              walked once more.
+ *   arena      for the header, and for strings whose escapes had to be resolved
+ *   header     out, unless decoding fails: NULL without a schema or without memory; else as command_decode_ext leaves it
+ *   rc, bad    out, unless decoding fails: as command_decode_ext returns them, RC_OK without a schema
+ * Returns what command_decode returns: a bad value in an ext field is no malformed frame. */
+struct header_reader {
+	const struct schema *(*schema_of)(const struct header_reader *reader, int32_t code);
+	void *ctx; /* the caller's */
+	struct arena *arena;
+	const struct schema *schema; /* out */
+	void *header;
+	enum rc rc;
+	const char *bad;
+	bool is_read; /* command.c and the codecs: header holds the ext fields, as those of `code` */
+	int32_t code;
+};
+enum rc command_decode_with(struct slice frame, struct command *out, struct header_reader *reader, const char **why);
+
 /* Decode ext fields into the struct that `schema` describes (zeroed by this call; `present` says which came).
  * Unknown fields are ignored, of one that comes twice the last counts, null and nested values and empty numbers count as absent;
  * a boolean is true when it reads "true" in any case, else false (Boolean.parseBoolean; C++ clients send 0). Strings point into the frame, or into `arena` where JSON escapes had to be resolved.

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/wire.h"
 #include "remoting/header_codec.h"
+#include "remoting/header_reader.h"
 #include "remoting/language.h"
 
 static enum rc fail(const char **why, const char *text)
@@ -21,7 +22,8 @@ static void next_field(struct wire *w, struct slice *name, struct slice *value)
 	*value = wire_take(w, wire_u32(w));
 }
 
-static enum rc check_ext(struct slice ext, const char **why)
+/* Walk over the ext fields once; the reader, where there is one, gets what is passed. */
+static enum rc walk_ext(struct slice ext, struct header_reader *reader, const char **why)
 {
 	struct wire w = wire_over(ext);
 	struct slice name, value;
@@ -34,11 +36,13 @@ static enum rc check_ext(struct slice ext, const char **why)
 			*why = "too many ext fields";
 			return RC_TOO_BIG;
 		}
+		if (reader != NULL && reader->schema != NULL)
+			header_reader_take(reader, name, value, false);
 	}
 	return RC_OK;
 }
 
-enum rc header_binary_decode(struct slice header, struct command *out, const char **why)
+enum rc header_binary_decode(struct slice header, struct command *out, struct header_reader *reader, const char **why)
 {
 	struct wire w = wire_over(header);
 	struct command cmd = {.codec = CODEC_BINARY};
@@ -53,7 +57,9 @@ enum rc header_binary_decode(struct slice header, struct command *out, const cha
 	if (w.rc != RC_OK)
 		return fail(why, "a binary header that is shorter than it says");
 	*out = cmd;
-	return check_ext(cmd.ext, why);
+	if (reader != NULL)
+		header_reader_begin(reader, cmd.code);
+	return walk_ext(cmd.ext, reader, why);
 }
 
 enum rc header_binary_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx)

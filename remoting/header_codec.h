@@ -12,9 +12,10 @@
  * Anything but RC_OK stops the walk and is its result. */
 typedef enum rc ext_field_fn(void *ctx, struct slice name, struct slice value, bool is_escaped);
 
-enum rc header_json_decode(struct slice header, struct command *out, const char **why);
+/* `reader`, where there is one, gets the ext fields as they are walked: see header_reader.h. */
+enum rc header_json_decode(struct slice header, struct command *out, struct header_reader *reader, const char **why);
 enum rc header_json_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx);
-enum rc header_binary_decode(struct slice header, struct command *out, const char **why);
+enum rc header_binary_decode(struct slice header, struct command *out, struct header_reader *reader, const char **why);
 enum rc header_binary_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx);
 
 /* What is to be encoded. */

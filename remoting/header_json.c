@@ -6,6 +6,7 @@
  * Other clients write other orders, numbers and booleans without quotes, blanks and nulls: all are taken. Of members that come twice
  * the last one counts, as in fastjson. `code` must be there; the rest is 0 or empty when it is not. */
 #include "remoting/header_codec.h"
+#include "remoting/header_reader.h"
 #include "remoting/json_scan.h"
 #include "remoting/language.h"
 #include "remoting/number.h"
@@ -13,6 +14,7 @@
 struct top {
 	struct json_scan scan;
 	struct command *out;
+	struct header_reader *reader; /* or NULL */
 	bool has_code;
 	const char *why;
 };
@@ -63,7 +65,52 @@ static enum rc take_remark(struct top *t)
 	return RC_OK;
 }
 
-/* Walk the object at the scan once, so that its syntax and its size are known to be good. */
+#define NAME_MAX_BYTES 64 /* longest escaped name that can be one of ours */
+
+static struct slice resolve_escaped(struct json_text name, char resolved[NAME_MAX_BYTES])
+{
+	size_t len;
+
+	if (name.text.len > NAME_MAX_BYTES || !json_unescape(name.text, resolved, &len))
+		return name.text;
+	return (struct slice){resolved, len};
+}
+
+static inline struct slice resolve_name(struct json_text name, char resolved[NAME_MAX_BYTES])
+{
+	return name.is_escaped ? resolve_escaped(name, resolved) : name.text;
+}
+
+/* As json_count_members, and the reader gets what it passes. */
+static enum rc read_members(struct json_scan *scan, struct header_reader *reader, size_t *count)
+{
+	char resolved[NAME_MAX_BYTES];
+	struct json_text name;
+	struct json_value v;
+	size_t n = 0;
+	enum rc rc;
+
+	while ((rc = json_member(scan, &name, &v)) == RC_OK) {
+		if (++n > EXT_FIELDS_MAX)
+			return RC_TOO_BIG;
+		if (v.kind != JSON_NULL && v.kind != JSON_NESTED)
+			header_reader_take(reader, resolve_name(name, resolved), v.as.text, v.as.is_escaped);
+	}
+	*count = n;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* Walk the object at the scan, so that its syntax and its size are known to be good. */
+static enum rc walk_members(struct top *t, struct json_scan *scan, size_t *count)
+{
+	if (t->reader != NULL && t->has_code) {
+		header_reader_begin(t->reader, t->out->code);
+		if (t->reader->schema != NULL)
+			return read_members(scan, t->reader, count);
+	}
+	return json_count_members(scan, EXT_FIELDS_MAX, count);
+}
+
 static enum rc take_ext_object(struct top *t)
 {
 	struct json_scan scan;
@@ -73,7 +120,7 @@ static enum rc take_ext_object(struct top *t)
 
 	if (!json_scan_begin(&scan, (struct slice){from, (size_t)(t->scan.end - from)}))
 		return fail(t, "extFields is no object");
-	rc = json_count_members(&scan, EXT_FIELDS_MAX, &count);
+	rc = walk_members(t, &scan, &count);
 	if (rc != RC_OK) {
 		t->why = rc == RC_TOO_BIG ? "too many ext fields" : "malformed extFields";
 		return rc;
@@ -87,6 +134,8 @@ static enum rc take_ext(struct top *t)
 {
 	struct json_value v;
 
+	if (t->reader != NULL)
+		t->reader->is_read = false; /* those that came before do not count */
 	if (t->scan.at < t->scan.end && *t->scan.at == '{')
 		return take_ext_object(t);
 	t->out->ext = (struct slice){0};
@@ -135,17 +184,6 @@ static enum rc take_named(struct top *t, struct slice name)
 	return take_unknown(t);
 }
 
-#define NAME_MAX_BYTES 64 /* longest escaped name that can be one of ours */
-
-static struct slice resolve_name(struct json_text name, char resolved[NAME_MAX_BYTES])
-{
-	size_t len;
-
-	if (!name.is_escaped || name.text.len > NAME_MAX_BYTES || !json_unescape(name.text, resolved, &len))
-		return name.text;
-	return (struct slice){resolved, len};
-}
-
 static enum rc take_member(struct top *t, struct json_text name)
 {
 	char resolved[NAME_MAX_BYTES];
@@ -168,9 +206,9 @@ static enum rc decode(struct top *t, struct slice header)
 	return t->has_code ? RC_OK : fail(t, "header without a code");
 }
 
-enum rc header_json_decode(struct slice header, struct command *out, const char **why)
+enum rc header_json_decode(struct slice header, struct command *out, struct header_reader *reader, const char **why)
 {
-	struct top t = {.out = out};
+	struct top t = {.out = out, .reader = reader};
 	enum rc rc;
 
 	*out = (struct command){.codec = CODEC_JSON, .language = LANGUAGE_OTHER};
@@ -198,7 +236,7 @@ enum rc header_json_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx
 
 	if (!json_scan_begin(&scan, ext))
 		return RC_OK;
-	while ((rc = json_name(&scan, &name)) == RC_OK && (rc = json_value(&scan, &v)) == RC_OK)
+	while ((rc = json_member(&scan, &name, &v)) == RC_OK)
 		if ((rc = give_field(on_field, ctx, name, &v)) != RC_OK)
 			return rc;
 	return rc == RC_NOT_FOUND ? RC_OK : rc;

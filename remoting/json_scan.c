@@ -1,61 +1,7 @@
 #include "remoting/json_scan.h"
 
-#include <endian.h>
-#ifdef __SSE2__ /* every x86-64 has it */
-#include <emmintrin.h>
-#endif
-
-/* ---- eight (with SSE2 sixteen) bytes at a time: names and values are mostly 4 to 30 bytes long, too short to pay for calls of memchr ---- */
-
-#define ONES 0x0101010101010101u
-#define HIGH (ONES * 0x80)
-
-static inline uint64_t load8(const char *at)
-{
-	uint64_t v;
-
-	memcpy(&v, at, 8);
-	return le64toh(v); /* the first byte is the lowest */
-}
-
-/* The lowest set bit marks the first byte that is c (bits above it may be wrong, by the borrow). */
-static inline uint64_t has_byte(uint64_t v, uint8_t c)
-{
-	uint64_t x = v ^ ONES * c;
-
-	return (x - ONES) & ~x & HIGH;
-}
-
-/* Likewise for the first byte below 0x20. */
-static inline uint64_t has_control(uint64_t v) { return (v - ONES * 0x20) & ~v & HIGH; }
-
-static inline size_t first_byte(uint64_t marks) { return (size_t)__builtin_ctzll(marks) / 8; }
-
-/* The first quote or backslash, or end. */
-static inline const char *find_special(const char *at, const char *end)
-{
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-
-	for (; end - at >= 16; at += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-		unsigned marks =
-			(unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
-
-		if (marks != 0)
-			return at + __builtin_ctz(marks);
-	}
-#endif
-	for (; end - at >= 8; at += 8) {
-		uint64_t v = load8(at), marks = has_byte(v, '"') | has_byte(v, '\\');
-
-		if (marks != 0)
-			return at + first_byte(marks);
-	}
-	while (at < end && *at != '"' && *at != '\\')
-		at++;
-	return at;
-}
+/* The lowest set bit marks the first byte below 0x20. */
+static inline uint64_t has_control(uint64_t v) { return (v - JSON_ONES * 0x20) & ~v & JSON_HIGH; }
 
 static inline const char *skip_blanks(const char *at, const char *end)
 {
@@ -75,25 +21,6 @@ bool json_scan_begin(struct json_scan *s, struct slice text)
 	if (s->at == s->end || *s->at != '{')
 		return false;
 	s->at++;
-	return true;
-}
-
-/* The string whose opening quote is at s->at. */
-static inline bool take_string(struct json_scan *s, struct json_text *out)
-{
-	const char *from = s->at + 1, *at = find_special(from, s->end);
-	bool is_escaped = false;
-
-	while (at < s->end && *at == '\\') {
-		if (s->end - at < 2)
-			return false;
-		is_escaped = true;
-		at = find_special(at + 2, s->end);
-	}
-	if (at == s->end)
-		return false;
-	*out = (struct json_text){{from, (size_t)(at - from)}, is_escaped};
-	s->at = at + 1;
 	return true;
 }
 
@@ -119,7 +46,7 @@ static inline enum rc scan_name(struct json_scan *s, struct json_text *name)
 		c = peek(s);
 	}
 	s->is_inside = true;
-	if (c != '"' || !take_string(s, name) || peek(s) != ':')
+	if (c != '"' || !json_string(s, s->at + 1, name) || peek(s) != ':')
 		return RC_MALFORMED;
 	s->at++;
 	(void)peek(s);
@@ -139,7 +66,7 @@ static bool skip_nested(struct json_scan *s)
 		char c = *s->at;
 
 		if (c == '"') {
-			if (!take_string(s, &ignored))
+			if (!json_string(s, s->at + 1, &ignored))
 				return false;
 			continue;
 		}
@@ -184,7 +111,7 @@ static inline enum rc scan_value(struct json_scan *s, struct json_value *v)
 	if (s->at == s->end)
 		return RC_MALFORMED;
 	if (*from == '"')
-		return take_string(s, &v->as) ? RC_OK : RC_MALFORMED;
+		return json_string(s, from + 1, &v->as) ? RC_OK : RC_MALFORMED;
 	if (*from == '{' || *from == '[') {
 		v->kind = JSON_NESTED;
 		ok = skip_nested(s);
@@ -204,7 +131,7 @@ enum rc json_count_members(struct json_scan *s, size_t max, size_t *count)
 	size_t n = 0;
 	enum rc rc;
 
-	while ((rc = scan_name(s, &name)) == RC_OK && (rc = scan_value(s, &v)) == RC_OK)
+	while ((rc = json_member(s, &name, &v)) == RC_OK)
 		if (++n > max)
 			return RC_TOO_BIG;
 	*count = n;
@@ -218,29 +145,32 @@ struct slice json_rest(const struct json_scan *s)
 	return (struct slice){at, (size_t)(s->end - at)};
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#define IS_DIGIT 0x10
+
+/* IS_DIGIT and the value of a hex digit, or 0. */
+static const uint8_t hex_values[256] = {
+	['0'] = IS_DIGIT | 0,  ['1'] = IS_DIGIT | 1,  ['2'] = IS_DIGIT | 2,  ['3'] = IS_DIGIT | 3,  ['4'] = IS_DIGIT | 4,
+	['5'] = IS_DIGIT | 5,  ['6'] = IS_DIGIT | 6,  ['7'] = IS_DIGIT | 7,  ['8'] = IS_DIGIT | 8,  ['9'] = IS_DIGIT | 9,
+	['a'] = IS_DIGIT | 10, ['b'] = IS_DIGIT | 11, ['c'] = IS_DIGIT | 12, ['d'] = IS_DIGIT | 13, ['e'] = IS_DIGIT | 14,
+	['f'] = IS_DIGIT | 15, ['A'] = IS_DIGIT | 10, ['B'] = IS_DIGIT | 11, ['C'] = IS_DIGIT | 12, ['D'] = IS_DIGIT | 13,
+	['E'] = IS_DIGIT | 14, ['F'] = IS_DIGIT | 15};
 
 /* Four hex digits at `at`; -1 when they are not there. */
 static int32_t hex_unit(const char *at, const char *end)
 {
-	int32_t unit = 0;
+	uint8_t digits[4];
+	int32_t unit = 0, all = IS_DIGIT;
 
 	if (end - at < 4)
 		return -1;
+	memcpy(digits, at, 4);
 	for (int i = 0; i < 4; i++) {
-		int digit = hex_digit(at[i]);
+		int value = hex_values[digits[i]];
 
-		if (digit < 0)
-			return -1;
-		unit = unit << 4 | digit;
+		all &= value;
+		unit = unit << 4 | (value & 15);
 	}
-	return unit;
+	return all & IS_DIGIT ? unit : -1;
 }
 
 static char *put_utf8(char *out, uint32_t c)
@@ -310,20 +240,38 @@ static char simple_escape(char c)
 	}
 }
 
+/* Copy up to the next backslash, or to the end. 16 bytes are written at once where so many are left to read: `to` never overtakes `at`, so that
+ * they fit behind it too. */
+static inline const char *copy_plain(const char *at, const char *end, char **to)
+{
+	const char *backslash;
+
+#ifdef __SSE2__
+	for (; end - at >= 16; at += 16, *to += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+		unsigned marks = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+
+		_mm_storeu_si128((__m128i *)(void *)*to, v);
+		if (marks != 0) {
+			*to += __builtin_ctz(marks);
+			return at + __builtin_ctz(marks);
+		}
+	}
+#endif
+	backslash = at < end ? memchr(at, '\\', (size_t)(end - at)) : NULL;
+	if (backslash == NULL)
+		backslash = end;
+	memcpy(*to, at, (size_t)(backslash - at));
+	*to += backslash - at;
+	return backslash;
+}
+
 bool json_unescape(struct slice raw, char *out, size_t *len)
 {
 	const char *at = raw.at, *end = raw.at + raw.len;
 	char *to = out;
 
-	while (at < end) {
-		const char *backslash = memchr(at, '\\', (size_t)(end - at));
-		size_t plain = (size_t)((backslash ? backslash : end) - at);
-
-		memcpy(to, at, plain);
-		to += plain;
-		at += plain;
-		if (backslash == NULL)
-			break;
+	while ((at = copy_plain(at, end, &to)) < end) {
 		if (end - at < 2)
 			return false;
 		at += 2;
@@ -365,8 +313,8 @@ char *json_put_escaped(char *out, struct slice text)
 
 	while (at < end) {
 		if (end - at >= 8) {
-			uint64_t v = load8(at), marks = has_byte(v, '"') | has_byte(v, '\\') | has_control(v);
-			size_t plain = marks != 0 ? first_byte(marks) : 8;
+			uint64_t v = json_load8(at), marks = json_has_byte(v, '"') | json_has_byte(v, '\\') | has_control(v);
+			size_t plain = marks != 0 ? json_first_byte(marks) : 8;
 
 			memcpy(out, at, 8); /* the room for the worst case is there, so 8 bytes are */
 			at += plain;

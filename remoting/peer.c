@@ -143,22 +143,27 @@ void peer_call(struct peer *peer, int32_t code, const struct schema *schema, con
 
 /* ---- frames ---- */
 
+static void take_answer(struct peer *peer, const struct command *answer)
+{
+	struct peer_call *call = call_find(peer, answer->opaque);
+
+	if (call != NULL) /* else it came too late, or was never asked for */
+		call_end(call, RC_OK, answer);
+}
+
 enum rc peer_receive(struct peer *peer, struct slice frame, const char **why)
 {
-	struct command cmd;
-	struct peer_call *call;
-	enum rc rc = command_decode(frame, &cmd, why);
+	struct request *req = request_new(peer);
+	enum rc rc = request_decode(req, frame, why);
 
-	if (rc != RC_OK || peer->is_closing)
-		return rc;
-	if ((cmd.flag & FLAG_RESPONSE) == 0) {
-		dispatch_command(peer->dispatch, peer->core, peer, &cmd);
+	if (rc == RC_OK && !peer->is_closing && (req->cmd.flag & FLAG_RESPONSE) == 0) {
+		request_run(req);
 		return RC_OK;
 	}
-	call = call_find(peer, cmd.opaque);
-	if (call != NULL) /* else it came too late, or was never asked for */
-		call_end(call, RC_OK, &cmd);
-	return RC_OK;
+	if (rc == RC_OK && !peer->is_closing)
+		take_answer(peer, &req->cmd);
+	request_drop(req);
+	return rc;
 }
 
 void peer_close(struct peer *peer)

@@ -1,6 +1,6 @@
 /* request: from a decoded command to a handler and back.
  *
- * Happy path: dispatch_command finds the row by binary search, decodes the header into the request's arena and calls the handler,
+ * Happy path: request_decode finds the row by binary search and has the header decoded into the request's arena; request_run calls the handler,
  * which answers (bytes at the end of peer->out) and returns DONE; the request goes back to the pool. With PENDING it is linked into
  * peer->requests until request_finish(), or until peer_close() cancels it.
  * What goes wrong: no row, a bad field, too many parked: answered here. A handler that returns DONE without an answer is our mistake,
@@ -26,7 +26,7 @@ struct pool {
 };
 static _Thread_local struct pool pool;
 
-static struct request *request_new(void)
+static struct request *pool_take(void)
 {
 	struct request *req;
 
@@ -53,7 +53,7 @@ static void request_free(struct request *req)
 void request_pool_free(void)
 {
 	while (pool.first != NULL)
-		free(request_new());
+		free(pool_take());
 }
 
 static void on_deadline(struct timer *t)
@@ -65,11 +65,12 @@ static void on_deadline(struct timer *t)
 }
 
 /* Field by field: the first block of the arena is 1 KiB that nobody needs zeroed. */
-static void request_init(struct request *req, void *core, struct peer *peer, const struct command *cmd)
+struct request *request_new(struct peer *peer)
 {
-	req->cmd = *cmd;
+	struct request *req = pool_take();
+
 	req->header = NULL;
-	req->core = core;
+	req->core = peer->core;
 	req->peer = peer;
 	req->received_ms = peer->timers->now_ms;
 	arena_init(&req->arena);
@@ -81,7 +82,10 @@ static void request_init(struct request *req, void *core, struct peer *peer, con
 	list_init(&req->of_peer);
 	req->is_pending = req->is_answered = false;
 	req->reserved_from = REQUEST_NOTHING_RESERVED;
+	return req;
 }
+
+void request_drop(struct request *req) { request_free(req); }
 
 /* ---- waiting ---- */
 
@@ -237,22 +241,13 @@ static enum outcome refuse_header(struct request *req, const struct route *route
 			   rc == RC_MISSING ? "is missing" : "has a value that cannot be read");
 }
 
-static enum outcome handle(const struct route *route, struct request *req)
+static enum outcome handle(struct request *req)
 {
-	const struct schema *schema = route->schema;
-
 	if (req->peer->request_count >= PEER_REQUESTS_MAX)
 		return reply_error(req, SYSTEM_BUSY, "%d requests of this connection are waiting already", PEER_REQUESTS_MAX);
-	if (schema != NULL) {
-		void *header = arena_alloc(&req->arena, schema->size);
-		const char *bad;
-		enum rc rc = command_decode_ext(&req->cmd, schema, header, &req->arena, &bad);
-
-		if (rc != RC_OK)
-			return refuse_header(req, route, rc, bad);
-		req->header = header;
-	}
-	return route->handler(req);
+	if (req->header_rc != RC_OK)
+		return refuse_header(req, req->route, req->header_rc, req->header_bad);
+	return req->route->handler(req);
 }
 
 static enum outcome answer_for_handler(struct request *req, const struct route *route)
@@ -261,25 +256,23 @@ static enum outcome answer_for_handler(struct request *req, const struct route *
 	return reply_error(req, SYSTEM_ERROR, "%s gave no answer", route->name);
 }
 
-static enum outcome run(const struct dispatch *d, struct request *req)
+static enum outcome run(struct request *req)
 {
-	const struct route *route = find_route(d, req->cmd.code);
 	enum outcome outcome;
 
-	if (!is_served(route, req->peer))
+	if (!is_served(req->route, req->peer))
 		return reply_error(req, REQUEST_CODE_NOT_SUPPORTED, " request type %d not supported", req->cmd.code);
-	outcome = handle(route, req);
+	outcome = handle(req);
 	if (outcome == DONE && !req->is_answered && !request_is_oneway(req))
-		return answer_for_handler(req, route);
+		return answer_for_handler(req, req->route);
 	return outcome;
 }
 
-void dispatch_command(const struct dispatch *d, void *core, struct peer *peer, const struct command *cmd)
+void request_run(struct request *req)
 {
-	struct request *req = request_new();
+	struct peer *peer = req->peer;
 
-	request_init(req, core, peer, cmd);
-	if (run(d, req) == DONE) {
+	if (run(req) == DONE) {
 		timer_stop(peer->timers, &req->deadline);
 		list_remove(&req->parked);
 		request_free(req);
@@ -289,4 +282,27 @@ void dispatch_command(const struct dispatch *d, void *core, struct peer *peer, c
 	req->is_pending = true;
 	list_append(&peer->requests, &req->of_peer);
 	peer->request_count++;
+}
+
+/* ---- decoding ---- */
+
+static const struct schema *schema_of(const struct header_reader *reader, int32_t code)
+{
+	struct request *req = reader->ctx;
+
+	req->route = find_route(req->peer->dispatch, code);
+	return req->route != NULL ? req->route->schema : NULL;
+}
+
+enum rc request_decode(struct request *req, struct slice frame, const char **why)
+{
+	struct header_reader reader = {.schema_of = schema_of, .ctx = req, .arena = &req->arena};
+	enum rc rc = command_decode_with(frame, &req->cmd, &reader, why);
+
+	if (rc != RC_OK)
+		return rc;
+	req->header = reader.header;
+	req->header_rc = reader.rc;
+	req->header_bad = reader.bad;
+	return RC_OK;
 }

@@ -1,6 +1,6 @@
 /* request: a command that a peer sent, on its way through a core, and the one mechanism for answering it.
  *
- *   shell: frame -> request_new -> dispatch -> handler --DONE----> answer is in peer->out, request is free again
+ *   shell: frame -> request_new -> request_decode -> request_run: handler --DONE----> answer is in peer->out, request is free again
  *                                                 \---PENDING--> parked; later reply_*() then request_finish(), or on_cancel
  *
  * A handler answers by returning: `return reply_error(req, ...)`. A handler that must wait copies what it needs from slices
@@ -21,6 +21,8 @@
 
 enum outcome { DONE, PENDING };
 
+struct route;
+
 struct request {
 	struct command cmd; /* slices valid only until the handler returns */
 	const void *header; /* decoded per the row's schema, in the arena; its strings too die with the frame */
@@ -37,6 +39,9 @@ struct request {
 	void *state; /* in the arena, the handler's */
 
 	/* request.c only */
+	const struct route *route; /* NULL: we do not know the code */
+	enum rc header_rc;         /* what the ext fields came to, and the field it is about */
+	const char *header_bad;
 	struct list of_peer;
 	bool is_pending, is_answered;
 	size_t reserved_from; /* where reply_reserve_body began in peer->out */
@@ -82,10 +87,6 @@ uint8_t *reply_reserve_body(struct request *req, const struct reply *r, size_t b
  * it, before anything else touches peer->out; used when reading the body turns out to need the disk. */
 void reply_cancel_body(struct request *req);
 
-/* Takes back what reply_reserve_body appended, directly after it: the read of the body turned out to be cold. The request is
- * unanswered again. */
-void reply_cancel_body(struct request *req);
-
 /* ---- dispatch ---- */
 
 struct route {
@@ -104,9 +105,20 @@ struct dispatch {
 };
 void dispatch_check(const struct dispatch *d);
 
-/* Take one decoded request command from `peer` through its handler. Answers itself: unknown code or not on VIP ->
+/* ---- a frame's way in, for peer.c: request_new, request_decode, then request_run or request_drop ---- */
+
+struct request *request_new(struct peer *peer);
+
+/* The frame into req->cmd, and the ext fields into req->header as the route of the request's code has them, in one walk.
+ * RC_OK, RC_MALFORMED, RC_TOO_BIG with *why; a bad ext field is for request_run to answer. */
+enum rc request_decode(struct request *req, struct slice frame, const char **why);
+
+/* Take a decoded request through its handler. Answers itself: unknown code or not on VIP ->
  * REQUEST_CODE_NOT_SUPPORTED " request type N not supported"; a missing or bad field -> SYSTEM_ERROR naming it.
- * Creates the request, and frees it unless PENDING. PEER_REQUESTS_MAX parked on one peer -> SYSTEM_BUSY. */
-void dispatch_command(const struct dispatch *d, void *core, struct peer *peer, const struct command *cmd);
+ * Frees the request unless PENDING. PEER_REQUESTS_MAX parked on one peer -> SYSTEM_BUSY. */
+void request_run(struct request *req);
+
+/* It was no request after all. */
+void request_drop(struct request *req);
 
 #endif

@@ -75,6 +75,34 @@ static void check_schema(const struct command *cmd, const struct schema *s)
 	arena_reset(&arena);
 }
 
+static const struct schema *always(const struct header_reader *reader, int32_t code)
+{
+	(void)code;
+	return reader->ctx;
+}
+
+/* In one walk or in two: the same. */
+static void check_one_walk(struct slice frame, const struct command *cmd, enum rc decoded, const struct schema *s)
+{
+	struct any_header two;
+	struct arena arena;
+	struct header_reader r = {.schema_of = always, .ctx = (void *)s, .arena = &arena};
+	struct command with;
+	const char *why = NULL, *bad = NULL;
+	enum rc rc;
+
+	arena_init(&arena);
+	rc = command_decode_with(frame, &with, &r, &why);
+	ASSERT(rc == decoded && (rc == RC_OK) == (why == NULL));
+	if (rc == RC_OK) {
+		ASSERT(with.code == cmd->code && with.flag == cmd->flag && slice_eq(with.ext, cmd->ext));
+		rc = command_decode_ext(cmd, s, &two, &arena, &bad);
+		ASSERT(r.rc == rc && r.bad == bad);
+		check_same(s, r.header, &two);
+	}
+	arena_reset(&arena);
+}
+
 void check_header(enum codec codec, struct slice header)
 {
 	struct buf b = {0};
@@ -89,8 +117,10 @@ void check_header(enum codec codec, struct slice header)
 	buf_put_slice(&b, header);
 	rc = command_decode(buf_slice(&b), &cmd, &why);
 	ASSERT((rc == RC_OK) == (why == NULL));
-	if (rc == RC_OK)
-		for (size_t i = 0; i < header_schema_count; i++)
+	for (size_t i = 0; i < header_schema_count; i++) {
+		check_one_walk(buf_slice(&b), &cmd, rc, header_schemas[i]);
+		if (rc == RC_OK)
 			check_schema(&cmd, header_schemas[i]);
+	}
 	buf_free(&b);
 }

@@ -434,6 +434,114 @@ START_TEST(strings_end_where_they_end)
 }
 END_TEST
 
+/* The same for a whole member behind another, which is taken in one step. */
+START_TEST(members_end_where_they_end)
+{
+	for (int name_len = 0; name_len < 36; name_len++) {
+		for (int value_len = 0; value_len < 36; value_len++) {
+			char text[128];
+			int len = snprintf(text, sizeof(text), "{\"a\":1,\"%.*s\":\"%.*s\"", name_len,
+					   "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", value_len,
+					   "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv");
+
+			for (int cut = 7; cut <= len; cut++) {
+				char *own = strndup(text, (size_t)cut);
+				struct json_scan scan;
+				struct json_text name;
+				struct json_value v;
+
+				ck_assert(json_scan_begin(&scan, (struct slice){own, (size_t)cut}));
+				ck_assert_int_eq(json_member(&scan, &name, &v), RC_OK);
+				ck_assert_int_eq(v.kind, JSON_LITERAL);
+				ck_assert_int_eq(json_member(&scan, &name, &v), cut == len ? RC_OK : RC_MALFORMED);
+				if (cut == len) {
+					ck_assert_uint_eq(name.text.len, (size_t)name_len);
+					ck_assert_uint_eq(v.as.text.len, (size_t)value_len);
+					ck_assert_uint_eq(json_rest(&scan).len, 0);
+				}
+				free(own);
+			}
+		}
+	}
+}
+END_TEST
+
+/* ---- one walk: what command_decode_with says must be what command_decode and then command_decode_ext say ---- */
+
+static const struct schema *only_30_has_one(const struct header_reader *reader, int32_t code)
+{
+	(*(int *)reader->ctx)++;
+	return code == 30 ? &get_max_offset_request_header_schema : NULL;
+}
+
+static void check_one_walk(const char *json)
+{
+	struct get_max_offset_request_header h, *one;
+	const char *bad = NULL, *with_why = NULL;
+	int asked = 0;
+	struct header_reader reader = {.schema_of = only_30_has_one, .ctx = &asked, .arena = &arena};
+	struct command with;
+	enum rc rc = decode(json);
+
+	ck_assert_msg(command_decode_with(buf_slice(&frame), &with, &reader, &with_why) == rc, "%s", json);
+	if (rc != RC_OK) {
+		ck_assert_str_eq(with_why, why);
+		return;
+	}
+	ck_assert_int_gt(asked, 0);
+	ck_assert_int_eq(with.code, cmd.code);
+	ck_assert(slice_eq(with.ext, cmd.ext));
+	if (cmd.code != 30) { /* nobody reads them */
+		ck_assert_ptr_null(reader.header);
+		ck_assert_int_eq(reader.rc, RC_OK);
+		return;
+	}
+	one = reader.header;
+	rc = command_decode_ext(&cmd, &get_max_offset_request_header_schema, &h, &arena, &bad);
+	ck_assert_msg(reader.rc == rc, "%s", json);
+	if (rc != RC_OK)
+		ck_assert_str_eq(reader.bad, bad);
+	ck_assert_uint_eq(one->present, h.present);
+	ck_assert_int_eq(one->queue_id, h.queue_id);
+	ck_assert(slice_eq(one->topic, h.topic));
+}
+
+static const char *const walks[] = {
+	"{\"code\":30,\"extFields\":{\"queueId\":\"3\",\"topic\":\"T\"},\"flag\":0}",
+	"{\"extFields\":{\"queueId\":\"3\",\"topic\":\"T\"},\"code\":30}",
+	"{\"code\":30}",
+	"{\"code\":30,\"extFields\":{}}",
+	"{\"code\":30,\"extFields\":null}",
+	"{\"code\":31,\"extFields\":{\"queueId\":\"3\",\"topic\":\"T\"},\"code\":30}",
+	"{\"code\":30,\"extFields\":{\"queueId\":\"3\",\"topic\":\"T\"},\"code\":31}",
+	"{\"code\":30,\"extFields\":{\"queueId\":\"3\"},\"extFields\":{\"topic\":\"T\"}}",
+	"{\"code\":30,\"extFields\":{\"queueId\":\"3\",\"topic\":\"T\"},\"extFields\":null}",
+	"{\"code\":30,\"extFields\":{\"queueId\":\"x\"},\"extFields\":{\"queueId\":\"3\",\"topic\":\"T\"}}",
+	"{\"code\":30,\"extFields\":{\"queueId\":\"x\",\"queueId\":\"3\",\"topic\":\"\\u\"}}",
+	"{\"code\":30,\"extFields\":{\"topic\":\"\\u0041\",\"queueId\":{\"topic\":\"B\"}}}",
+	"{\"code\":30,\"extFields\":{\"queueId\":\"x\",\"a\":}}",
+	"{\"code\":30,\"extFields\":{\"queueId\":\"x\"},\"flag\":\"y\"}",
+	"{\"code\":30,\"extFields\":{\"qu\\u0065ueId\" : 7 , \"top\\u0069c\":\"a\\tb\"}}",
+};
+
+START_TEST(one_walk_says_what_two_say) { check_one_walk(walks[_i]); }
+END_TEST
+
+START_TEST(one_walk_over_all_the_others)
+{
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		check_one_walk(good[i]);
+	for (size_t i = 0; i < COUNT_OF(malformed); i++)
+		check_one_walk(malformed[i]);
+	for (size_t i = 0; i < COUNT_OF(values); i++) {
+		char json[256];
+
+		snprintf(json, sizeof(json), "{\"code\":30,\"extFields\":{\"topic\":\"T\",%s}}", values[i].field);
+		check_one_walk(json);
+	}
+}
+END_TEST
+
 Suite *suite_header_json(void)
 {
 	Suite *s = suite_create("header_json");
@@ -453,6 +561,9 @@ Suite *suite_header_json(void)
 	tcase_add_test(tc, count_of_fields_is_bounded);
 	tcase_add_test(tc, depth_is_bounded);
 	tcase_add_test(tc, strings_end_where_they_end);
+	tcase_add_test(tc, members_end_where_they_end);
+	tcase_add_loop_test(tc, one_walk_says_what_two_say, 0, COUNT_OF(walks));
+	tcase_add_test(tc, one_walk_over_all_the_others);
 	tcase_add_test(tc, what_we_write);
 	tcase_add_test(tc, nothing_to_say_writes_no_ext_fields);
 	suite_add_tcase(s, tc);
