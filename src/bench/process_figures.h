@@ -1,9 +1,9 @@
-/* process_figures: CPU time and memory of another process, from /proc. Thread: any. */
+/* process_figures: CPU time and memory of another process. Thread: any. */
 #ifndef BENCH_PROCESS_FIGURES_H
 #define BENCH_PROCESS_FIGURES_H
 
 struct process_figures {
-	double cpu_seconds; /* user and system, all threads */
+	double cpu_seconds; /* user and system, all threads, those that have ended too */
 	double rss_mib, anonymous_mib;
 };
 
