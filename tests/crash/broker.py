@@ -11,6 +11,7 @@ import time
 import servers
 
 BOOT_SECONDS = 60
+REPORT_SECONDS = 60
 
 
 class Died(Exception):
@@ -22,7 +23,7 @@ class CrashBroker:
         self.port = servers.free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fusee-crash-"))
         self.store = self.folder / "store"
-        self.report = self.folder / "store.report"
+        self.report, self.begun = self.folder / "store.report", self.folder / "store.begun"
         self.properties = {"brokerName": "broker-a", "brokerId": 0, "brokerIP1": "127.0.0.1", "listenPort": self.port,
                            "storePathRootDir": self.store, "storePathCommitLog": self.store / "commitlog",
                            "logPath": self.folder / "logs", "waitTimeMillsInSendQueue": 60000, **properties}
@@ -32,6 +33,8 @@ class CrashBroker:
     def start(self, point=None, power=None):
         """Starts it, with a point at which it ends or without.  Died: it ended before it served."""
         self.report.unlink(missing_ok=True)
+        self.begun.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "store.stash", ignore_errors=True)     # of the life before: power.c counts its names from 1
         conf, out = self.folder / "conf", self.folder / f"stdout-{self.lives}"
         self.lives += 1
         conf.write_text("".join(f"{k}={v}\n" for k, v in self.properties.items()))
@@ -69,11 +72,15 @@ class CrashBroker:
         return self.process.wait(30)
 
     def lost_from(self):
-        """The lowest byte of the commit log that the power loss took; None when it took none."""
-        try:
-            at = int(self.report.read_text())
-        except (OSError, ValueError):
-            return None
+        """After a power loss: the lowest byte of the commit log that it took; None when it took none.  The undoing ends with the report."""
+        deadline = time.monotonic() + REPORT_SECONDS
+        if not self.begun.exists():
+            return None                 # killed before
+        while not self.report.exists():
+            if time.monotonic() > deadline:
+                raise Died("the power was not cut: no report")
+            time.sleep(0.005)
+        at = int(self.report.read_text())
         return at if at < 1 << 62 else None
 
     def close(self, keep):

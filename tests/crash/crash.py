@@ -37,7 +37,7 @@ POINTS = [
     ("ftruncate", "consumequeue", 12), ("unlink", "consumequeue", 3), ("fsync", "consumequeue", 6), ("mkdir", "consumequeue", 6),
     ("pwritev", "index", 6), ("fdatasync", "index", 3), ("create", "index", 2), ("ftruncate", "index", 2), ("unlink", "index", 2),
     ("fsync", "index", 2), ("pwritev", "checkpoint", 2), ("fdatasync", "checkpoint", 2), ("create", "checkpoint", 1),
-    ("create", "abort", 1), ("pwritev", "abort", 1), ("fdatasync", "abort", 1), ("fsync", "other", 2),
+    ("create", "abort", 1), ("pwritev", "abort", 1), ("fdatasync", "abort", 1), ("fsync", "other", 1),
     ("create", "config", 5), ("write", "config", 6), ("fsync", "config", 8), ("link", "config", 4), ("rename", "config", 8),
 ]
 

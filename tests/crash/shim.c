@@ -1,5 +1,6 @@
 /* Happy path: each wrapper finds out whether its call is about the store, counts it before and after, and lets it through.
- * Failure: a call that fails is counted before only, and leaves no trace in power.c. */
+ * Failure: a call that fails is counted before only, and leaves no trace in power.c. A fork fails: the broker is killed without a report,
+ * which the harness says. */
 #include "tests/crash/shim.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ static struct {
 	uint64_t nth, seen;
 } plan;
 
-static char root[SHIM_PATH_MAX], report[SHIM_PATH_MAX + 16];
+static char root[SHIM_PATH_MAX], report[SHIM_PATH_MAX + 16], begun[SHIM_PATH_MAX + 16];
 static char *paths[SHIM_FDS_MAX]; /* of open files and folders of the store */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -68,6 +69,7 @@ __attribute__((constructor)) static void start(void)
 		return;
 	snprintf(root, sizeof(root), "%s", in);
 	snprintf(report, sizeof(report), "%s.report", root);
+	snprintf(begun, sizeof(begun), "%s.begun", root);
 	snprintf(stash, sizeof(stash), "%.400s.stash", root);
 	if (at)
 		set_plan(at);
@@ -77,18 +79,51 @@ __attribute__((constructor)) static void start(void)
 
 static void write_report(int64_t lost)
 {
-	char text[128];
-	int fd = __real_open(report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int n = snprintf(text, sizeof(text), "%lld\n", (long long)lost);
+	char text[128], fresh[SHIM_PATH_MAX + 32];
+	int n = snprintf(text, sizeof(text), "%lld\n", (long long)lost), fd;
 
+	snprintf(fresh, sizeof(fresh), "%s.tmp", report);
+	fd = __real_open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd >= 0)
 		(void)!__real_write(fd, text, (size_t)n);
+	__real_rename(fresh, report); /* whole when it is there: the harness waits for it */
+}
+
+/* All but 0 to 2 and `keep`: the store's lock among them. */
+static void close_others(int keep)
+{
+	for (int fd = 3; fd < SHIM_FDS_MAX; fd++)
+		if (fd != keep)
+			__real_close(fd);
+}
+
+/* The power is cut by a child when the broker is gone: its other threads would read, and send, what is half undone. The child's end of the
+ * pipe says when. */
+static void cut_after_death(int read_end, int write_end)
+{
+	char byte;
+
+	__real_close(write_end);
+	close_others(read_end);
+	while (read(read_end, &byte, 1) < 0 && errno == EINTR)
+		;
+	write_report(power_cut());
+	_exit(0);
 }
 
 /* The lock is held and never given back: nobody changes the store any more. */
 static void die(void)
 {
-	write_report(power_is_on() ? power_cut() : INT64_MAX);
+	int ends[2];
+
+	if (power_is_on())
+		__real_close(__real_open(begun, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	if (!power_is_on())
+		write_report(INT64_MAX);
+	else if (pipe2(ends, O_CLOEXEC) != 0)
+		abort();
+	else if (fork() == 0)
+		cut_after_death(ends[0], ends[1]);
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();

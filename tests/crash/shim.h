@@ -6,7 +6,9 @@
  *                         WHEN  before, after, or during (half of what a write was given is written)
  *                         CALL  pwritev write fdatasync fsync syncfs fallocate ftruncate create rename link unlink mkdir, or any
  *                         AREA  commitlog consumequeue index checkpoint abort lock config other, or any
- *   FUSEE_CRASH_POWER   a number: the power fails. What was not synced is undone, in part, as this seed says: see power.h
+ *   FUSEE_CRASH_POWER   a number: the power fails. What was not synced is undone, in part, as this seed says: see power.h. It is done by a
+ *                       child once the broker is dead; then ROOT.report has the lowest byte of the log that was lost; ROOT.begun is
+ *                       there from the moment the power fails
  *
  * Thread: any; one lock. Memory: the shim's own, until the process ends. */
 #ifndef TESTS_CRASH_SHIM_H
