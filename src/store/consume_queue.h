@@ -49,6 +49,7 @@ struct store_queue {
 	struct queue_tail *tail;
 	struct list hot_link, dirty_link, sync_link; /* the table's: tails by use; entries not filed; files not synced */
 	uint32_t jobs;                               /* that will come back to this queue */
+	uint32_t walk;                               /* recovery's: the last one that met a message of this queue */
 	bool is_loaded, is_deleted, has_files;
 };
 

@@ -30,6 +30,7 @@ struct recovery {
 	bool dispatch;    /* queues and index get what is walked over */
 	bool rebuild;     /* from the begin of the log: a queue may begin anywhere */
 	bool queues_lost; /* found out on the way: start again with rebuild */
+	uint32_t walks;   /* begun */
 	int64_t start, end;
 	int64_t newest_ms, last_message;
 	int64_t hole;    /* begin of the newest damaged message; -1 */
@@ -297,6 +298,14 @@ static enum rc take_place(struct recovery *r, struct store_queue *q, const struc
 	return RC_OK;
 }
 
+/* What stands in front of the first message of a whole log points below it, or was lost with the power before retention took its messages. */
+static void begin_at(const struct recovery *r, struct store_queue *q, int64_t queue_offset)
+{
+	if (q->walk != r->walks && r->start == r->s->log.min && queue_offset > q->min)
+		q->min = queue_offset;
+	q->walk = r->walks;
+}
+
 static enum rc put_entry(struct recovery *r, const struct message *m, int32_t size, int64_t tags_code)
 {
 	struct store_queue *q = queue_table_get(r->s->queues, m->topic, m->queue_id, true);
@@ -310,8 +319,11 @@ static enum rc put_entry(struct recovery *r, const struct message *m, int32_t si
 		rc = fill_gap(r, q, m);
 	else if (m->queue_offset < q->end)
 		rc = take_place(r, q, m);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		rc = consume_queue_put(q, m->queue_offset, m->physical_offset, size, tags_code);
+		if (rc == RC_OK || rc == RC_EXISTS)
+			begin_at(r, q, m->queue_offset);
+	}
 	q->next = q->visible = q->end;
 	return rc == RC_EXISTS ? RC_OK : rc;
 }
@@ -392,6 +404,7 @@ static enum rc walk_from(struct recovery *r, int64_t start, bool check_crc)
 	r->start = r->said = start;
 	r->end = start;
 	r->hole = -1;
+	r->walks++;
 	r->messages = r->damaged = 0;
 	clock_gettime(CLOCK_MONOTONIC, &r->began);
 	if (r->dispatch)

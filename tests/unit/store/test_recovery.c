@@ -343,6 +343,41 @@ START_TEST(a_queue_never_points_behind_the_log)
 }
 END_TEST
 
+/* Retention took the messages of entries that no sync had reached when the power went. Those that are zero are where halving meets them when
+ * it looks for the first message that is there, and does not when it looks for the end. */
+START_TEST(a_queue_begins_with_the_first_message_of_the_log)
+{
+	char *body = mem_zalloc(3001), *segment = rig_path(r, first_segment), *checkpoint = rig_path(r, "checkpoint");
+	uint8_t zeros[4 * QUEUE_ENTRY_BYTES] = {0};
+	struct append_result a;
+	int64_t first = -1;
+
+	rig_close(r);
+	r->config.queue_file_entries = 64;
+	rig_open(r);
+	memset(body, 'x', 3000);
+	for (int i = 0; i < 60; i++) {
+		a = rig_send(r, "T", 0, body);
+		if (first < 0 && a.physical_offset >= RIG_SEGMENT)
+			first = a.queue_offset;
+	}
+	rig_turn(r);
+	rig_elapse(r, 2000);
+	rig_kill(r);
+	ck_assert_int_eq(first, 21);
+	overwrite("consumequeue/T/0/00000000000000000000", 9 * QUEUE_ENTRY_BYTES, zeros, sizeof(zeros));
+	ck_assert_int_eq(unlink(segment), 0);
+	(void)!unlink(checkpoint);
+	rig_open(r);
+	ck_assert_int_eq(rig_min(r, "T", 0), first);
+	ck_assert_int_eq(rig_max(r, "T", 0), 60);
+	ck_assert_str_eq(rig_body(r, "T", 0, first), body);
+	free(checkpoint);
+	free(segment);
+	free(body);
+}
+END_TEST
+
 START_TEST(a_damaged_checkpoint_is_no_obstacle)
 {
 	uint8_t junk[4096];
@@ -496,6 +531,7 @@ Suite *suite_recovery(void)
 	tcase_add_loop_test(tc, a_lost_index_is_rebuilt_from_the_log, 0, 2);
 	tcase_add_test(tc, recovery_does_not_read_the_whole_store);
 	tcase_add_test(tc, a_queue_never_points_behind_the_log);
+	tcase_add_test(tc, a_queue_begins_with_the_first_message_of_the_log);
 	tcase_add_loop_test(tc, a_damaged_checkpoint_is_no_obstacle, 0, 2);
 	tcase_add_loop_test(tc, what_we_cannot_read_is_refused_untouched, 0, (int)COUNT_OF(foreign));
 	tcase_add_test(tc, an_empty_rocksdb_of_5_5_is_no_obstacle);
