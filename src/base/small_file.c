@@ -52,7 +52,7 @@ enum rc small_file_read(const char *path, struct buf *out)
 	return rc;
 }
 
-static enum rc write_all(int fd, struct slice text, bool sync)
+static enum rc write_all(int fd, struct slice text)
 {
 	while (text.len > 0) {
 		ssize_t n = write(fd, text.at, text.len);
@@ -63,17 +63,17 @@ static enum rc write_all(int fd, struct slice text, bool sync)
 			return rc_from_errno(errno);
 		text = slice_sub(text, (size_t)n, text.len);
 	}
-	return !sync || fsync(fd) == 0 ? RC_OK : rc_from_errno(errno);
+	return fsync(fd) == 0 ? RC_OK : rc_from_errno(errno);
 }
 
-static enum rc write_new(const char *path, struct slice text, bool sync)
+static enum rc write_new(const char *path, struct slice text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	enum rc rc;
 
 	if (fd < 0)
 		return rc_from_errno(errno);
-	rc = write_all(fd, text, sync);
+	rc = write_all(fd, text);
 	if (close(fd) != 0 && rc == RC_OK)
 		rc = rc_from_errno(errno);
 	return rc;
@@ -131,7 +131,7 @@ enum rc small_file_replace(const char *path, struct slice text, bool keep_backup
 	enum rc rc = small_file_make_parents(path);
 
 	if (rc == RC_OK)
-		rc = write_new(fresh, text, true);
+		rc = write_new(fresh, text);
 	if (rc == RC_OK && keep_backup)
 		rc = back_up(path);
 	if (rc == RC_OK && rename(fresh, path) != 0)
@@ -139,23 +139,6 @@ enum rc small_file_replace(const char *path, struct slice text, bool keep_backup
 	if (rc == RC_OK)
 		rc = sync_folder_of(path);
 	else
-		unlink(fresh);
-	free(fresh);
-	return rc;
-}
-
-enum rc small_file_replace_unsynced(const char *path, struct slice text, bool keep_backup)
-{
-	char *fresh = mem_printf("%s.tmp", path);
-	enum rc rc = small_file_make_parents(path);
-
-	if (rc == RC_OK)
-		rc = write_new(fresh, text, false);
-	if (rc == RC_OK && keep_backup)
-		rc = back_up(path);
-	if (rc == RC_OK && rename(fresh, path) != 0)
-		rc = rc_from_errno(errno);
-	if (rc != RC_OK)
 		unlink(fresh);
 	free(fresh);
 	return rc;

@@ -23,10 +23,6 @@ enum rc small_file_read(const char *path, struct buf *out);
  * RC_OK; RC_DISK_FULL, RC_READ_ONLY, RC_PERMISSION, RC_IO: then `path` is as it was. */
 enum rc small_file_replace(const char *path, struct slice text, bool keep_backup);
 
-/* Replace `path` in the page cache only: survives the death of the process, not of the machine. Takes some 0.1 ms, so a core may call
- * it; a full replace follows. Not while another one of the same path is under way. */
-enum rc small_file_replace_unsynced(const char *path, struct slice text, bool keep_backup);
-
 /* Make the folders that lead to `path` (not `path` itself). */
 enum rc small_file_make_parents(const char *path);
 

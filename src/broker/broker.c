@@ -143,7 +143,9 @@ void broker_free(struct broker *b)
 		return;
 	timer_stop(b->timers, &b->again);
 	registration_free(b->registration);
-	/* The files are written from the tables, so first of all. */
+	/* The files are written from the tables, so first of all, and speak of what is in the log. */
+	if (b->store != NULL)
+		(void)!store_flush(b->store, b->wall_ms);
 	state_files_free(b->state_files);
 	b->state_files = NULL;
 	delay_service_free(b->delay);

@@ -1,7 +1,8 @@
 /* Happy path: a level's timer fires when its head is due; up to DELIVER_BATCH due messages are read, stripped of their parking marks and
  * appended to where they belong; the level's offset moves on once they are written; the timer is set for the next head.
  * Failure: cold pages or a store that takes no messages: the level waits and tries the same offset again, so nothing is skipped.
- * After a crash the offset may be up to 5 s old: those deliveries are repeated, none is lost. */
+ * After a crash the offset may be flushDelayOffsetInterval old: those deliveries are repeated. None is lost, since the offset's file follows the
+ * log: the copies are on the device first. */
 #include "broker/delay_service.h"
 
 #include <stdio.h>
@@ -69,7 +70,8 @@ static void on_warm(struct store_get *g)
 	struct level *l = CONTAINER_OF(g, struct level, get);
 
 	l->is_busy = false;
-	deliver(l);
+	if (!l->broker->is_stopping)
+		deliver(l);
 }
 
 /* Entries come in order; the first that is not due yet ends the round. */
@@ -304,6 +306,7 @@ enum rc delay_service_new(struct broker *b, struct delay_service **out, char **e
 		free(d);
 		return rc;
 	}
+	state_file_follow_log(b->state_files, STATE_FILE, false);
 	*out = d;
 	return RC_OK;
 }

@@ -9,6 +9,7 @@
 #include "broker/paging.h"
 #include "broker/pull_hold.h"
 #include "broker/reply_json.h"
+#include "broker/saved_reply.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
@@ -19,7 +20,7 @@ static enum outcome reply_put(struct request *req, enum rc rc, const char *why)
 {
 	switch (rc) {
 	case RC_OK:
-		return reply_empty(req, SUCCESS, NULL);
+		return reply_when_saved(req, GROUPS_FILE, NULL);
 	case RC_BUSY:
 		return reply_error(req, SYSTEM_BUSY, "%s", why);
 	case RC_MALFORMED:
@@ -64,7 +65,7 @@ enum outcome handle_delete_group(struct request *req)
 		offset_delete_group(b->offsets, h->group_name);
 	stats_group_deleted(b, h->group_name);
 	pull_hold_group_changed(b, h->group_name);
-	return reply_empty(req, SUCCESS, NULL);
+	return reply_when_saved(req, GROUPS_FILE, NULL);
 }
 
 enum outcome handle_get_group(struct request *req)

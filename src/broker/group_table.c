@@ -16,7 +16,6 @@
 #include "broker/state_files.h"
 #include "broker/topic_table.h"
 
-#define STATE_FILE "subscriptionGroup.json"
 #define KEPT_JSON_MAX 65536 /* longest member that is kept as text */
 
 struct entry {
@@ -110,7 +109,7 @@ static void free_group(struct group_table *t, struct group *g)
 static void changed(struct broker *b)
 {
 	data_version_bump(&b->groups->version, b->wall_ms);
-	state_file_mark(b->state_files, STATE_FILE);
+	state_file_mark(b->state_files, GROUPS_FILE);
 }
 
 /* A group that comes (back) while members of that name are online finds them. */
@@ -471,14 +470,14 @@ static void load_group(struct group_table *t, const cJSON *row)
 
 	set_defaults(&config);
 	if (!json_read_text(row, "groupName", &config.name) || !read_members(row, &config, &bad)) {
-		log_warn("broker", "%s: group '%s' left out, cannot read %s", STATE_FILE, row->string, bad);
+		log_warn("broker", "%s: group '%s' left out, cannot read %s", GROUPS_FILE, row->string, bad);
 		return;
 	}
 	g = group_find(t, config.name);
 	if (g == NULL)
 		g = add(t, config.name);
 	if (g == NULL) {
-		log_warn("broker", "%s: group '%s' left out: too many groups or a bad name", STATE_FILE, row->string);
+		log_warn("broker", "%s: group '%s' left out: too many groups or a bad name", GROUPS_FILE, row->string);
 		return;
 	}
 	config.attributes = attributes_read_json(json_get_object(row, "attributes"));
@@ -525,7 +524,7 @@ enum rc group_table_new(struct broker *b, struct group_table **out, char **error
 
 	t->version.timestamp = (int64_t)b->wall_ms;
 	b->groups = t; /* the decoder fills it */
-	rc = state_file_add(b->state_files, STATE_FILE, 0, group_table_encode, decode, error);
+	rc = state_file_add(b->state_files, GROUPS_FILE, 0, group_table_encode, decode, error);
 	if (rc != RC_OK) {
 		b->groups = NULL;
 		group_table_free(t);

@@ -9,6 +9,7 @@
 #include "broker/attributes.h"
 #include "broker/data_version.h"
 
+#define GROUPS_FILE "subscriptionGroup.json" /* in config/ */
 #define GROUPS_MAX 100000
 #define GROUP_NAME_MAX 255 /* Validators.CHARACTER_MAX_LENGTH; clients stop at 120 */
 #define FORBIDDEN_MAX 100000

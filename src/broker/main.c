@@ -180,6 +180,7 @@ static void free_all(struct shell *sh)
 {
 	uv_executor_drain(sh->executor);
 	loop_end_turn(&sh->loop);
+	uv_executor_drain(sh->executor); /* the turn may have begun an fdatasync */
 	server_free(sh->server);
 	if (sh->broker != NULL) {
 		loop_hook_remove(&sh->hook);

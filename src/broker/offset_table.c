@@ -476,6 +476,8 @@ enum rc offset_table_new(struct broker *b, struct offset_table **out, char **err
 		offset_table_free(t);
 		return rc;
 	}
+	/* A group that gave a message back, and went on, has its copy in the log. A broken store takes no more copies: then consuming goes on. */
+	state_file_follow_log(b->state_files, STATE_FILE, true);
 	if (store_was_unclean(b->store))
 		correct(t);
 	*out = t;

@@ -11,6 +11,7 @@
 #include "broker/group_table.h"
 #include "broker/handlers.h"
 #include "broker/message_put.h"
+#include "broker/state_files.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
@@ -21,6 +22,8 @@ struct send_back { /* in the request's arena */
 	struct request *req;
 	struct store_get get;
 	struct store_wait wait;
+	struct state_wait topic_wait; /* %RETRY% or %DLQ% may be new */
+	uint64_t topic_change;
 	struct buf bytes; /* the message as stored; freed with the arena */
 	struct slice group;
 	int64_t offset;
@@ -40,6 +43,7 @@ static void on_cancel(struct request *req)
 
 	store_get_cancel(b->store, &s->get);
 	store_wait_cancel(&s->wait);
+	state_wait_cancel(&s->topic_wait);
 }
 
 static void on_warm(struct store_get *g)
@@ -50,14 +54,26 @@ static void on_warm(struct store_get *g)
 		request_finish(s->req);
 }
 
+static void answer(struct send_back *s, int32_t code, const char *remark)
+{
+	if (reply_empty(s->req, code, remark) == DONE)
+		request_finish(s->req);
+}
+
+static void on_topic_saved(struct state_wait *wait) { answer(CONTAINER_OF(wait, struct send_back, topic_wait), SUCCESS, NULL); }
+
 static void on_stored(struct store_wait *wait, enum rc rc)
 {
 	struct send_back *s = CONTAINER_OF(wait, struct send_back, wait);
 	const char *remark = NULL;
-	int32_t code = rc == RC_OK ? SUCCESS : message_put_error(s->req->core, rc, &s->req->arena, &remark);
 
-	if (reply_empty(s->req, code, remark) == DONE)
-		request_finish(s->req);
+	if (rc != RC_OK) {
+		int32_t code = message_put_error(s->req->core, rc, &s->req->arena, &remark);
+
+		answer(s, code, remark);
+	} else if (!topic_wait_saved(s->req->core, s->topic_change, &s->topic_wait)) {
+		answer(s, SUCCESS, NULL);
+	}
 }
 
 /* Properties of the copy: the original's, with where it came from; WAIT=false and DELAY as Apache leaves them. */
@@ -123,7 +139,10 @@ static enum outcome put_copy(struct send_back *s, const struct message *old)
 	stats_count_send_back(b, topic_find(b->topics, old->topic), s->group);
 	s->wait.on_ready = on_stored;
 	s->req->on_cancel = on_cancel;
-	store_wait_for(b->store, &s->wait, at.end, message_put_mark(b, false));
+	s->topic_change = topic->change;
+	/* Apache answers before the flush (WAIT=false). Ours waits as a sender would: the consumer takes the answer as leave to go on, and
+	 * its offset passes the original. */
+	store_wait_for(b->store, &s->wait, at.end, message_put_mark(b, true));
 	return PENDING;
 }
 
@@ -162,6 +181,8 @@ enum outcome handle_send_back(struct request *req)
 	req->state = s;
 	s->req = req;
 	list_init(&s->wait.link);
+	list_init(&s->topic_wait.link);
+	s->topic_wait.on_saved = on_topic_saved;
 	s->get.on_warm = on_warm;
 	s->group = arena_dup(&req->arena, h->group);
 	s->offset = h->offset;

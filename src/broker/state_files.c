@@ -1,13 +1,13 @@
 /* state_files: a handful of files, each clean, dirty with a timer running, or being written.
  *
- *   clean --mark--> dirty (timer) --timer--> text encoded on the core, written on LANE_STATE --done--> clean, or dirty again
+ *   clean --mark--> dirty (timer) --timer--> text encoded on the core --> written on LANE_STATE --done--> clean, or dirty again
+ *                                                     \--follows the log: once the log is flushed--/
  *
  * Failure: a write that fails is logged and tried again after RETRY_MS with the text of then; the file on disk stays whole. */
 #include "broker/state_files.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/job.h"
 #include "base/log.h"
@@ -29,10 +29,10 @@ struct state_file {
 	uint64_t save_every_ms;
 	state_encode_fn *encode;
 	bool is_dirty, is_writing;
-	bool is_loaded;                           /* it was there at the start */
-	uint64_t marked, encoded, placed, synced; /* numbers of changes: made; in text; safe from a kill; on the device */
+	bool follows_log, even_broken;    /* state_file_follow_log() */
+	struct store_wait log_wait;       /* of a text that is ahead of the log */
+	uint64_t marked, encoded, synced; /* numbers of changes: made; in text; on the device */
 	struct list waits;
-	bool is_ahead; /* the file has what was never synced, and its .bak what was: a sync must not take the .bak's place */
 	struct timer timer;
 	struct job job;
 	struct buf text; /* what the job writes */
@@ -55,14 +55,12 @@ static uint64_t period_of(const struct state_file *f)
 	return f->save_every_ms ? f->save_every_ms : SAVE_SOON_MS + f->text.len / SAVE_BYTES_PER_MS;
 }
 
-static bool has(const struct state_file *f, uint64_t number, bool synced) { return number <= (synced ? f->synced : f->placed); }
-
 static void release(struct state_file *f)
 {
 	LIST_FOR_EACH_SAFE (it, &f->waits) {
 		struct state_wait *w = CONTAINER_OF(it, struct state_wait, link);
 
-		if (!has(f, w->number, w->synced))
+		if (w->number > f->synced)
 			continue;
 		list_remove(it);
 		w->on_saved(w);
@@ -73,7 +71,7 @@ static void run(struct job *job)
 {
 	struct state_file *f = CONTAINER_OF(job, struct state_file, job);
 
-	f->rc = small_file_replace(f->path, buf_slice(&f->text), !f->is_ahead);
+	f->rc = small_file_replace(f->path, buf_slice(&f->text), true);
 }
 
 static void done(struct job *job)
@@ -86,8 +84,7 @@ static void done(struct job *job)
 			  RETRY_MS / 1000);
 		f->is_dirty = true;
 	} else {
-		f->is_ahead = false;
-		f->placed = f->synced = f->encoded;
+		f->synced = f->encoded;
 	}
 	if (f->is_dirty)
 		start_timer(f, f->rc != RC_OK ? RETRY_MS : period_of(f));
@@ -102,13 +99,50 @@ static void encode(struct state_file *f)
 	f->is_dirty = false;
 }
 
+/* What the text speaks of may be staged only; RC_READ_ONLY: it will never be on the device. */
+static enum rc log_has(const struct state_file *f, int64_t *end)
+{
+	struct store_figures figures;
+
+	store_get_figures(f->owner->broker->store, &figures);
+	*end = figures.staged;
+	if (!f->follows_log || figures.flushed >= figures.staged)
+		return RC_OK;
+	return figures.is_broken ? RC_READ_ONLY : RC_PENDING;
+}
+
+static void put_off(struct state_file *f)
+{
+	f->is_writing = false;
+	f->is_dirty = true;
+	start_timer(f, RETRY_MS);
+}
+
+static void on_log_flushed(struct store_wait *w, enum rc rc)
+{
+	struct state_file *f = CONTAINER_OF(w, struct state_file, log_wait);
+
+	if (rc == RC_OK)
+		executor_submit(f->owner->broker->executor, LANE_STATE, &f->job);
+	else
+		put_off(f); /* with what is known then */
+}
+
 static void on_timer(struct timer *timer)
 {
 	struct state_file *f = CONTAINER_OF(timer, struct state_file, timer);
+	int64_t end;
+	enum rc rc;
 
 	encode(f);
 	f->is_writing = true;
-	executor_submit(f->owner->broker->executor, LANE_STATE, &f->job);
+	rc = log_has(f, &end);
+	if (rc == RC_PENDING)
+		store_wait_for(f->owner->broker->store, &f->log_wait, end, WATERMARK_FLUSHED);
+	else if (rc == RC_OK || f->even_broken)
+		executor_submit(f->owner->broker->executor, LANE_STATE, &f->job);
+	else
+		put_off(f);
 }
 
 /* The callers' names are the literals that were added, so the pointers mostly tell. */
@@ -139,26 +173,6 @@ void state_file_mark(struct state_files *s, const char *name)
 	make_dirty(f);
 }
 
-void state_file_mark_at_once(struct state_files *s, const char *name)
-{
-	struct state_file *f = find(s, name);
-
-	if (f == NULL)
-		return;
-	f->marked++;
-	/* Not before the file has been on the device once: torn by a loss of power, it would have no backup. */
-	if (!f->is_writing && (f->synced > 0 || f->is_loaded) && f->text.len <= STATE_FILE_AT_ONCE_MAX) {
-		encode(f);
-		if (small_file_replace_unsynced(f->path, buf_slice(&f->text), !f->is_ahead) == RC_OK) {
-			f->is_ahead = true;
-			f->placed = f->encoded;
-		} else {
-			log_warn("broker", "write '%s' failed; it is tried again", f->path);
-		}
-	}
-	make_dirty(f);
-}
-
 uint64_t state_file_number(struct state_files *s, const char *name)
 {
 	const struct state_file *f = find(s, name);
@@ -166,16 +180,31 @@ uint64_t state_file_number(struct state_files *s, const char *name)
 	return f ? f->marked : 0;
 }
 
-bool state_file_has(struct state_files *s, const char *name, uint64_t number, bool synced)
+bool state_file_has(struct state_files *s, const char *name, uint64_t number)
 {
 	const struct state_file *f = find(s, name);
 
-	return f == NULL || has(f, number, synced);
+	return f == NULL || number <= f->synced;
 }
 
+/* Somebody waits: no reason to collect more changes first, but for a file that takes long to write. */
 void state_file_wait(struct state_files *s, const char *name, struct state_wait *w)
 {
-	list_append(&find(s, name)->waits, &w->link);
+	struct state_file *f = find(s, name);
+
+	list_append(&f->waits, &w->link);
+	if (timer_is_running(&f->timer)) {
+		timer_stop(s->broker->timers, &f->timer);
+		start_timer(f, f->text.len / SAVE_BYTES_PER_MS);
+	}
+}
+
+void state_file_follow_log(struct state_files *s, const char *name, bool even_broken)
+{
+	struct state_file *f = find(s, name);
+
+	f->follows_log = true;
+	f->even_broken = even_broken;
 }
 
 void state_wait_cancel(struct state_wait *w) { list_remove(&w->link); }
@@ -226,6 +255,8 @@ enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_ev
 
 	f->owner = s;
 	list_init(&f->waits);
+	list_init(&f->log_wait.link);
+	f->log_wait.on_ready = on_log_flushed;
 	f->name = name;
 	f->path = mem_printf("%s/config/%s", s->broker->config->store_path_root_dir, name);
 	f->save_every_ms = save_every_ms;
@@ -234,7 +265,6 @@ enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_ev
 	f->job.run = run;
 	f->job.done = done;
 	f->next = s->files;
-	f->is_loaded = access(f->path, F_OK) == 0;
 	s->files = f;
 	return load_or_backup(s->broker, f->path, decode, error);
 }
@@ -250,16 +280,19 @@ struct state_files *state_files_new(struct broker *b)
 void state_files_save_now(struct state_files *s)
 {
 	for (struct state_file *f = s->files; f != NULL; f = f->next) {
+		int64_t end;
 		enum rc rc;
 
 		if (!f->is_dirty || f->is_writing)
 			continue;
+		rc = log_has(f, &end);
+		if (rc == RC_PENDING || (rc != RC_OK && !f->even_broken))
+			continue;
 		timer_stop(s->broker->timers, &f->timer);
 		encode(f);
-		rc = small_file_replace(f->path, buf_slice(&f->text), !f->is_ahead);
+		rc = small_file_replace(f->path, buf_slice(&f->text), true);
 		if (rc == RC_OK) {
-			f->is_ahead = false;
-			f->placed = f->synced = f->encoded;
+			f->synced = f->encoded;
 		} else {
 			log_error("broker", "write '%s': %s; the old one stays", f->path, rc_text(rc));
 		}
@@ -272,6 +305,13 @@ void state_files_free(struct state_files *s)
 
 	if (s == NULL)
 		return;
+	for (f = s->files; f != NULL; f = f->next) {
+		if (list_is_empty(&f->log_wait.link))
+			continue;
+		store_wait_cancel(&f->log_wait);
+		f->is_writing = false;
+		f->is_dirty = true;
+	}
 	state_files_save_now(s);
 	for (f = s->files; f != NULL; f = next) {
 		next = f->next;

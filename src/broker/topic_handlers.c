@@ -11,6 +11,7 @@
 #include "broker/paging.h"
 #include "broker/reply_json.h"
 #include "broker/registration.h"
+#include "broker/saved_reply.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
@@ -52,13 +53,15 @@ static bool wants_mixed(const struct broker *b, const struct attribute_changes *
 	return false;
 }
 
+static enum outcome settle(struct request *req) { return registration_settle(((struct broker *)req->core)->registration, req); }
+
 static enum outcome reply_put(struct request *req, enum rc rc, const char *why)
 {
 	if (rc == RC_BUSY)
 		return reply_error(req, SYSTEM_BUSY, "this broker has %d topics and takes no more", TOPICS_MAX);
 	if (rc != RC_OK)
 		return reply_error(req, SYSTEM_ERROR, "%s", why);
-	return registration_settle(((struct broker *)req->core)->registration, req);
+	return reply_when_saved(req, TOPICS_FILE, settle);
 }
 
 enum outcome handle_put_topic(struct request *req)
@@ -195,7 +198,7 @@ enum outcome handle_delete_topic(struct request *req)
 	for (size_t i = 0; i < retries.count; i++)
 		topic_delete(b, retries.names[i]);
 	free(retries.names);
-	return reply_empty(req, SUCCESS, NULL);
+	return reply_when_saved(req, TOPICS_FILE, NULL);
 }
 
 /* ---- reading ---- */

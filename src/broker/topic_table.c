@@ -17,7 +17,6 @@
 #include "broker/pull_hold.h"
 #include "broker/state_files.h"
 
-#define STATE_FILE "topics.json"
 #define BENCHMARK_QUEUES 1024
 #define CLUSTER_QUEUES 16 /* TopicConfig's own default */
 #define TOPIC_ANY_MAX 255 /* longest name of any topic: %RETRY% + group; two hex digits less than a folder name may have */
@@ -147,28 +146,25 @@ static void changed(struct broker *b, struct topic *topic)
 	struct topic_table *t = b->topics;
 
 	data_version_bump(&t->version, b->wall_ms);
-	/* A message to a topic that a killed broker has forgotten would be acknowledged and never seen. */
-	if (topic != NULL) {
-		state_file_mark_at_once(b->state_files, STATE_FILE);
-		topic->change = state_file_number(b->state_files, STATE_FILE);
-	} else {
-		state_file_mark(b->state_files, STATE_FILE);
-	}
+	state_file_mark(b->state_files, TOPICS_FILE);
+	if (topic != NULL)
+		topic->change = state_file_number(b->state_files, TOPICS_FILE);
 	if (t->on_change != NULL)
 		t->on_change(t->on_change_ctx, topic);
 }
 
+/* A message to a topic that a broker has forgotten over a crash would be acknowledged and never seen; so the topic is on the device first,
+ * whatever flushDiskType says of messages. */
 bool topic_wait_saved(struct broker *b, uint64_t change, struct state_wait *w)
 {
 	w->number = change;
-	w->synced = b->config->flush_disk_type == FLUSH_DISK_SYNC;
-	if (state_file_has(b->state_files, STATE_FILE, change, w->synced))
+	if (state_file_has(b->state_files, TOPICS_FILE, change))
 		return false;
-	state_file_wait(b->state_files, STATE_FILE, w);
+	state_file_wait(b->state_files, TOPICS_FILE, w);
 	return true;
 }
 
-void topic_table_save(struct broker *b) { state_file_mark(b->state_files, STATE_FILE); }
+void topic_table_save(struct broker *b) { state_file_mark(b->state_files, TOPICS_FILE); }
 
 void topic_table_bump(struct broker *b) { changed(b, NULL); }
 
@@ -429,14 +425,14 @@ static void load_topic(struct topic_table *t, const cJSON *row)
 	struct topic *topic;
 
 	if (!topic_read_json(row, &config)) {
-		log_warn("broker", "%s: topic '%s' cannot be read, left out", STATE_FILE, row->string);
+		log_warn("broker", "%s: topic '%s' cannot be read, left out", TOPICS_FILE, row->string);
 		return;
 	}
 	topic = topic_find(t, config.name);
 	if (topic == NULL)
 		topic = add(t, config.name);
 	if (topic == NULL) {
-		log_warn("broker", "%s: topic '%s' left out: too many topics or a name too long", STATE_FILE, row->string);
+		log_warn("broker", "%s: topic '%s' left out: too many topics or a name too long", TOPICS_FILE, row->string);
 		return;
 	}
 	config.read_queues = queues_between(config.read_queues, 0);
@@ -535,7 +531,7 @@ enum rc topic_table_new(struct broker *b, struct topic_table **out, char **error
 
 	t->version.timestamp = (int64_t)b->wall_ms;
 	b->topics = t; /* the decoder fills it */
-	rc = state_file_add(b->state_files, STATE_FILE, 0, topic_table_encode, decode, error);
+	rc = state_file_add(b->state_files, TOPICS_FILE, 0, topic_table_encode, decode, error);
 	if (rc != RC_OK) {
 		b->topics = NULL;
 		topic_table_free(t);
@@ -543,7 +539,7 @@ enum rc topic_table_new(struct broker *b, struct topic_table **out, char **error
 	}
 	if (make_system_topics(t, b->config)) {
 		data_version_bump(&t->version, b->wall_ms);
-		state_file_mark(b->state_files, STATE_FILE);
+		state_file_mark(b->state_files, TOPICS_FILE);
 	}
 	*out = t;
 	return RC_OK;

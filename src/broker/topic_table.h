@@ -12,8 +12,9 @@
 #include "broker/data_version.h"
 #include "store/store.h"
 
-#define TOPICS_MAX 100000  /* most topics on a broker */
-#define TOPIC_NAME_MAX 127 /* TopicValidator.TOPIC_MAX_LENGTH */
+#define TOPICS_FILE "topics.json" /* in config/ */
+#define TOPICS_MAX 100000         /* most topics on a broker */
+#define TOPIC_NAME_MAX 127        /* TopicValidator.TOPIC_MAX_LENGTH */
 #define TOPIC_QUEUES_MAX 65536
 
 #define PERM_PRIORITY 8
@@ -63,8 +64,8 @@ struct topic *topic_auto_create(struct broker *b, struct slice name, struct slic
 /* %RETRY%, %DLQ% and system topics (createTopicInSendMessageBackMethod): made when absent, with this many queues and perm. */
 struct topic *topic_ensure(struct broker *b, struct slice name, int32_t queues, int32_t perm, int32_t sys_flag);
 
-/* Before something sent to the topic is acknowledged: false when its change is in its file, as safely as flushDiskType wants messages; else
- * w waits for it (w->on_saved is set by the caller, w->link initialised). */
+/* Before something sent to the topic is acknowledged: false when its change is in its file on the device; else w
+ * waits for it (w->on_saved is set by the caller, w->link initialised). */
 struct state_wait;
 bool topic_wait_saved(struct broker *b, uint64_t change, struct state_wait *w);
 

@@ -155,8 +155,7 @@ static enum rc write_everything(struct store *s)
 {
 	enum rc rc;
 
-	store_end_turn(s, s->wall_ms);
-	rc = s->state == STORE_BROKEN ? RC_IO : flush_now(s);
+	rc = store_flush(s, s->wall_ms);
 	if (rc == RC_OK)
 		rc = queue_table_flush_now(s->queues);
 	if (rc == RC_OK && s->index)
@@ -264,6 +263,15 @@ void store_end_turn(struct store *s, uint64_t wall_ms)
 	flush_after_turn(s);
 }
 
+/* No flush_after_turn(): it would begin a job. */
+enum rc store_flush(struct store *s, uint64_t wall_ms)
+{
+	s->wall_ms = wall_ms;
+	if (store_has_staged(s))
+		write_stage(s);
+	return s->state == STORE_BROKEN ? RC_IO : flush_now(s);
+}
+
 /* ---- figures ---- */
 
 void store_on_arrival(struct store *s, store_arrival_fn *on_arrival, void *ctx)
@@ -292,6 +300,7 @@ void store_get_figures(const struct store *s, struct store_figures *f)
 		.disk_ratio_commit_log = s->disk_ratio_log,
 		.disk_ratio_queues = s->disk_ratio_queues,
 		.is_writable = store_is_writable(s),
+		.is_broken = s->state == STORE_BROKEN,
 		.queue_count = queue_table_count(s->queues),
 		.damaged_messages = s->damaged_messages,
 	};

@@ -83,6 +83,8 @@ enum rc store_append(struct store *s, struct store_queue *queue, const struct me
 /* Once a loop turn, after all handlers: writes the stage, moves `written`, tells arrivals, releases waiters (callbacks run inside). */
 void store_end_turn(struct store *s, uint64_t wall_ms);
 bool store_has_staged(const struct store *s);
+/* All that was appended to the device, before store_close: blocks, no job is under way, nobody is told. RC_OK, or why not. */
+enum rc store_flush(struct store *s, uint64_t wall_ms);
 
 enum watermark { WATERMARK_WRITTEN, WATERMARK_FLUSHED };
 
@@ -201,7 +203,7 @@ struct store_figures {
 	int64_t min_offset, staged, written, flushed; /* of the log */
 	uint64_t puts_total, put_bytes_total, puts_failed, put_max_us;
 	double disk_ratio_commit_log, disk_ratio_queues; /* 0..1 used */
-	bool is_writable;
+	bool is_writable, is_broken;                     /* broken: what is not flushed never will be */
 	char why_read_only[128];
 	uint64_t queue_count;
 	uint64_t damaged_messages; /* skipped by readers */

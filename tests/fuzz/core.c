@@ -101,8 +101,7 @@ void fuzz_core_end_turn(struct fuzz_core *f)
 		f->end_turn(f->core);
 }
 
-/* From timer to timer, a turn for each. */
-static void pass_time(struct fuzz_core *f)
+void fuzz_core_pass_time(struct fuzz_core *f)
 {
 	uint64_t end = f->timers.now_ms + STEP_MS;
 
@@ -192,7 +191,7 @@ void fuzz_core_run(struct fuzz_core *f, struct slice script)
 		size_t header_bytes;
 
 		if (part.len != 0 && part.at[part.len - 1] == TIME_MARK) {
-			pass_time(f);
+			fuzz_core_pass_time(f);
 			part.len--;
 		}
 		header_bytes = slice_find(part, BODY_MARK);

@@ -43,6 +43,7 @@ int32_t fuzz_core_send(struct fuzz_core *f, struct slice header, struct slice bo
  * what came back meanwhile, which is checked and taken: the code of the last answer, -1 when there was none. */
 struct peer *fuzz_core_connect(struct fuzz_core *f, unsigned port);
 void fuzz_core_end_turn(struct fuzz_core *f);
+void fuzz_core_pass_time(struct fuzz_core *f); /* STEP_MS, from timer to timer, a turn for each */
 int32_t fuzz_core_answers(struct peer *peer);
 
 #endif

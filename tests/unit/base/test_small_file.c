@@ -50,18 +50,6 @@ START_TEST(replaced_with_its_backup)
 }
 END_TEST
 
-START_TEST(replaced_in_the_page_cache)
-{
-	ck_assert_int_eq(small_file_replace_unsynced(path, SLICE_LIT("one"), true), RC_OK);
-	expect(path, "one");
-	ck_assert_int_eq(small_file_replace_unsynced(path, SLICE_LIT("two"), true), RC_OK);
-	ck_assert_int_eq(small_file_replace_unsynced(path, SLICE_LIT("three"), false), RC_OK);
-	expect(path, "three");
-	expect(backup, "one");
-	ck_assert_int_ne(small_file_replace_unsynced(folder, SLICE_LIT("x"), false), RC_OK);
-}
-END_TEST
-
 START_TEST(no_file_where_a_folder_is)
 {
 	ck_assert_int_ne(small_file_replace(folder, SLICE_LIT("x"), false), RC_OK);
@@ -78,7 +66,6 @@ Suite *suite_small_file(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, replaced_with_its_backup);
-	tcase_add_test(tc, replaced_in_the_page_cache);
 	tcase_add_test(tc, no_file_where_a_folder_is);
 	suite_add_tcase(s, tc);
 	return s;

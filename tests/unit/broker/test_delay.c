@@ -2,7 +2,14 @@
  * oddities.md "Consuming". */
 #include "tests/unit/broker/messages.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/delay_service.h"
+#include "broker/offset_table.h"
+#include "store/io.h"
 
 Suite *suite_delay(void);
 
@@ -89,6 +96,49 @@ START_TEST(parked_over_a_restart)
 }
 END_TEST
 
+static int no_sync(int fd)
+{
+	(void)fd;
+	errno = EIO;
+	return -1;
+}
+
+static bool state_has(const char *file, const char *part)
+{
+	char *text = state_text(file);
+	bool has = strstr(text, part) != NULL;
+
+	free(text);
+	return has;
+}
+
+/* Else a loss of power could take the copy and leave the offset behind it. */
+START_TEST(the_offset_waits_for_the_flush_of_what_was_delivered)
+{
+	struct io_calls calls = io_system;
+
+	send_delayed("1", "flushed");
+	sim_elapse(sim, 30000);
+	ck_assert(state_has("delayOffset.json", "\t\t1:1"));
+	send_delayed("1", "again");
+	sim_elapse(sim, 900);
+	calls.fdatasync = no_sync;
+	io_set_calls(&calls);
+	sim_elapse(sim, 100);
+	ck_assert_str_eq(bodies(pull(client, "T", 1, 0, NULL, 0)), "flushed,again");
+	ck_assert_int_eq(delay_service_offset(b->delay, 1), 2);
+	offset_put(b->offsets, SLICE_LIT("G"), SLICE_LIT("T"), 1, 2);
+	sim_elapse(sim, 30000);
+	ck_assert(state_has("delayOffset.json", "\t\t1:1"));
+	ck_assert(state_has("consumerOffset.json", "\t\t\t1:2")); /* a store that takes no copies does not hold up consumers */
+	sim_node_stop(node);                                      /* writes what it may */
+	io_set_calls(NULL);
+	node = sim_broker(sim, "b", BROKER, "");
+	b = sim_broker_core(node);
+	ck_assert_str_eq(bodies(pull(client, "T", 1, 0, NULL, 0)), "flushed,again,again");
+}
+END_TEST
+
 /* A message of topic T, taken by group G. */
 static int64_t taken(void)
 {
@@ -162,6 +212,7 @@ Suite *suite_delay(void)
 	tcase_add_test(tc, many_of_one_level_keep_their_order);
 	tcase_add_test(tc, a_level_over_the_last_is_the_last);
 	tcase_add_test(tc, parked_over_a_restart);
+	tcase_add_test(tc, the_offset_waits_for_the_flush_of_what_was_delivered);
 	tcase_add_test(tc, given_back_comes_again_as_a_retry);
 	tcase_add_test(tc, at_its_maximum_it_is_a_dead_letter);
 	tcase_add_test(tc, a_negative_level_is_a_dead_letter_at_once);
