@@ -14,6 +14,7 @@
 #include "broker/handlers.h"
 #include "broker/offset_table.h"
 #include "broker/pull_hold.h"
+#include "broker/refusals.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
 #include "remoting/request_code.h"
@@ -26,7 +27,7 @@
 #define PULL_HOLD_MAX_MS 600000 /* longest hold a request can ask for; clients ask for 15 to 30 s */
 
 /* ForbiddenType, in the answer header of a NO_PERMISSION. */
-enum { FORBIDDEN_GROUP = 1, FORBIDDEN_TOPIC = 2, FORBIDDEN_BROADCASTING = 3, FORBIDDEN_BROKER = 4 };
+enum { FORBIDDEN_BROKER = 1, FORBIDDEN_GROUP = 2, FORBIDDEN_TOPIC = 3, FORBIDDEN_BROADCASTING = 4, FORBIDDEN_SUBSCRIPTION = 5 };
 
 static enum outcome forbid(struct request *req, int32_t type, const char *remark)
 {
@@ -35,11 +36,6 @@ static enum outcome forbid(struct request *req, int32_t type, const char *remark
 
 	h.present = HEADER_BIT(pull_message_response_header, forbidden_type);
 	return reply_with(req, &r);
-}
-
-static enum outcome topic_not_exist(struct request *req, struct slice topic)
-{
-	return reply_error(req, TOPIC_NOT_EXIST, "topic[%.*s] not exist, apply first please!", SLICE_ARG(topic));
 }
 
 /* ---- answers ---- */
@@ -230,7 +226,7 @@ enum outcome pull_try(struct pull *p)
 	enum rc rc;
 
 	if (topic == NULL) /* deleted while the pull was held */
-		return topic_not_exist(p->req, p->topic_name);
+		return refuse_unknown_topic(p->req, p->topic_name);
 	if (subscription == NULL)
 		return reply_error(p->req, SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist");
 	if (take_reset(p, topic)) /* before or while it was held */
@@ -291,6 +287,10 @@ static enum outcome check_group_subscription(struct pull *p, const struct group 
 		return forbid(p->req, FORBIDDEN_BROADCASTING,
 			      arena_printf(&p->req->arena, "the consumer group[%.*s] can not consume by broadcast way",
 					   SLICE_ARG(p->group)));
+	if (group_forbidden(b->groups, p->group, p->topic_name) & PERM_READ)
+		return forbid(p->req, FORBIDDEN_SUBSCRIPTION,
+			      arena_printf(&p->req->arena, "the consumer group[%.*s] is forbidden for topic[%.*s]",
+					   SLICE_ARG(p->group), SLICE_ARG(p->topic_name)));
 	s = consumer_group_subscription(members, p->topic_name);
 	if (s == NULL)
 		return reply_error(p->req, SUBSCRIPTION_NOT_EXIST, "the consumer's subscription not exist");
@@ -323,7 +323,7 @@ static enum outcome check_pull(struct request *req, const struct pull_message_re
 			      arena_printf(&req->arena, "subscription group no permission, %.*s", SLICE_ARG(h->consumer_group)));
 	*topic = topic_find(b->topics, h->topic);
 	if (*topic == NULL)
-		return topic_not_exist(req, h->topic);
+		return refuse_unknown_topic(req, h->topic);
 	if (!((*topic)->perm & PERM_READ))
 		return forbid(req, FORBIDDEN_TOPIC,
 			      arena_printf(&req->arena, "the topic[%.*s] pulling message is forbidden", SLICE_ARG(h->topic)));

@@ -9,13 +9,12 @@
 #include "broker/broker_config.h"
 #include "broker/handlers.h"
 #include "broker/message_put.h"
+#include "broker/reply_json.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
 
 #define QUERY_MAX 64                     /* most messages in one answer; defaultQueryMaxNum is 32 */
 #define QUERY_BODY_MAX (8 * 1024 * 1024) /* most bytes in one answer; a frame holds 16 MiB */
-
-static void free_bytes(void *arg) { buf_free(arg); }
 
 /* ---- 33 ---- */
 
@@ -60,7 +59,7 @@ enum outcome handle_view_message(struct request *req)
 	const struct view_message_request_header *h = req->header;
 	struct view *v = arena_alloc(&req->arena, sizeof(*v));
 
-	arena_on_reset(&req->arena, free_bytes, &v->bytes);
+	request_owns_buf(req, &v->bytes);
 	v->req = req;
 	v->offset = h->offset;
 	v->get.on_warm = view_on_warm;

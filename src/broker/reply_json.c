@@ -6,9 +6,11 @@ struct buf *request_buf(struct request *req)
 {
 	struct buf *text = arena_alloc(&req->arena, sizeof(*text));
 
-	arena_on_reset(&req->arena, free_text, text);
+	request_owns_buf(req, text);
 	return text;
 }
+
+void request_owns_buf(struct request *req, struct buf *buf) { arena_on_reset(&req->arena, free_text, buf); }
 
 void json_body_begin(struct json_body *body, struct request *req)
 {

@@ -24,6 +24,9 @@ enum outcome json_body_reply(struct json_body *body) MUST_USE; /* SUCCESS with t
 /* An empty buffer that the request's end frees. */
 struct buf *request_buf(struct request *req);
 
+/* What is in `buf`, which lies in the request's arena, is freed at the request's end. */
+void request_owns_buf(struct request *req, struct buf *buf);
+
 /* {"brokerName":..,"queueId":..,"topic":..}: a MessageQueue of this broker, as a value (or inside json_key_object). */
 void json_message_queue(struct json_writer *w, struct slice broker_name, struct slice topic, int32_t queue_id);
 

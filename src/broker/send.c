@@ -14,6 +14,7 @@
 #include "broker/handlers.h"
 #include "broker/lock_table.h"
 #include "broker/message_put.h"
+#include "broker/refusals.h"
 #include "broker/state_files.h"
 #include "broker/send.h"
 #include "broker/topic_table.h"
@@ -38,11 +39,6 @@ struct pending_send { /* in the request's arena */
 };
 
 /* ---- checks ---- */
-
-static enum outcome topic_not_exist(struct request *req, struct slice topic)
-{
-	return reply_error(req, TOPIC_NOT_EXIST, "topic[%.*s] not exist, apply first please!", SLICE_ARG(topic));
-}
 
 /* The topic to send to, made when that is allowed; NULL with *out = the refusal's outcome. */
 static struct topic *select_topic(struct request *req, const struct send_message_request_header *h)
@@ -83,7 +79,7 @@ enum outcome send_check(struct request *req, const struct send_message_request_h
 	if (topic == NULL)
 		topic = select_topic(req, h);
 	if (topic == NULL)
-		return topic_not_exist(req, h->topic);
+		return refuse_unknown_topic(req, h->topic);
 	/* Apache takes sends to a topic without the write bit and to ids between the write and read counts; no client of its own sends
 	 * them, so we refuse the first and take the second (a shrunk topic's queues drain that way). */
 	if (!(topic->perm & PERM_WRITE))

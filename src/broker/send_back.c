@@ -11,6 +11,7 @@
 #include "broker/group_table.h"
 #include "broker/handlers.h"
 #include "broker/message_put.h"
+#include "broker/reply_json.h"
 #include "broker/state_files.h"
 #include "broker/topic_table.h"
 #include "remoting/headers.h"
@@ -33,8 +34,6 @@ struct send_back { /* in the request's arena */
 };
 
 static enum outcome attempt(struct send_back *s);
-
-static void free_bytes(void *arg) { buf_free(arg); }
 
 static void on_cancel(struct request *req)
 {
@@ -177,7 +176,7 @@ enum outcome handle_send_back(struct request *req)
 	if (group->retry_queue_nums <= 0) /* the group wants no retries: acknowledged and dropped */
 		return reply_empty(req, SUCCESS, NULL);
 	s = arena_alloc(&req->arena, sizeof(*s));
-	arena_on_reset(&req->arena, free_bytes, &s->bytes);
+	request_owns_buf(req, &s->bytes);
 	req->state = s;
 	s->req = req;
 	list_init(&s->wait.link);

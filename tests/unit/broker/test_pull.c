@@ -2,6 +2,8 @@
  * oddities.md "Consuming". */
 #include "tests/unit/broker/messages.h"
 
+#include "broker/broker_config.h"
+#include "broker/group_table.h"
 #include "broker/offset_table.h"
 #include "broker/pull_hold.h"
 #include "broker/topic_table.h"
@@ -86,6 +88,32 @@ START_TEST(refused)
 	ck_assert_int_eq(sim_code(pull_as(client, "G1", "T", 0, 101, 0)), SUBSCRIPTION_NOT_LATEST);
 	ck_assert_int_eq(sim_code(pull_as(client, "G1", "T", 0, 100, 0)), SUCCESS);
 	ck_assert_int_eq(sim_code(pull_as(client, "G1", "BenchmarkTest", 0, 100, 0)), SUBSCRIPTION_NOT_EXIST);
+}
+END_TEST
+
+/* Each refusal of NO_PERMISSION says what forbade it (ForbiddenType). */
+START_TEST(forbidden)
+{
+	struct update_group_forbidden_request_header pair = {.present = HEADER_ALL(update_group_forbidden_request_header),
+							     .group = SLICE_LIT("G1"),
+							     .topic = SLICE_LIT("T"),
+							     .readable = false};
+	struct sim_answer *a;
+
+	heartbeat(client, "c1", "G1", "T:*:100");
+	ask(client, UPDATE_AND_GET_GROUP_FORBIDDEN, &update_group_forbidden_request_header_schema, &pair, "");
+	a = pull_as(client, "G1", "T", 0, 100, 0);
+	expect_answer(a, NO_PERMISSION, "the consumer group[G1] is forbidden for topic[T]");
+	ck_assert_int_eq(ext_number(a, "forbiddenType"), 5);
+	pair.readable = true;
+	ask(client, UPDATE_AND_GET_GROUP_FORBIDDEN, &update_group_forbidden_request_header_schema, &pair, "");
+	ck_assert_int_eq(sim_code(pull_as(client, "G1", "T", 0, 100, 0)), SUCCESS);
+	topic_find(b->topics, SLICE_LIT("T"))->perm = PERM_WRITE;
+	ck_assert_int_eq(ext_number(pull_as(client, "G1", "T", 0, 100, 0), "forbiddenType"), 3);
+	group_find(b->groups, SLICE_LIT("G1"))->consume_enable = false;
+	ck_assert_int_eq(ext_number(pull_as(client, "G1", "T", 0, 100, 0), "forbiddenType"), 2);
+	b->config->broker_permission = PERM_WRITE;
+	ck_assert_int_eq(ext_number(pull_as(client, "G1", "T", 0, 100, 0), "forbiddenType"), 1);
 }
 END_TEST
 
@@ -240,6 +268,7 @@ Suite *suite_pull(void)
 	tcase_add_test(tc, filtered_by_tag);
 	tcase_add_test(tc, no_more_than_32);
 	tcase_add_test(tc, refused);
+	tcase_add_test(tc, forbidden);
 	tcase_add_test(tc, held_until_a_message_arrives);
 	tcase_add_test(tc, held_to_the_millisecond);
 	tcase_add_test(tc, held_on_a_queue_that_was_never_written);
