@@ -217,7 +217,8 @@
 	X(S, i64, commit_log_offset, "commitLogOffset", 1)                                                                       \
 	X(S, string, msg_id, "msgId", 0)                                                                                         \
 	X(S, string, transaction_id, "transactionId", 0)                                                                         \
-	X(S, string, offset_msg_id, "offsetMsgId", 0)
+	X(S, string, offset_msg_id, "offsetMsgId", 0)                                                                            \
+	X(S, string, broker_name, "bname", 0)
 
 /* NOTIFY_CONSUMER_IDS_CHANGED: 40 */
 #define NOTIFY_CONSUMER_IDS_CHANGED_REQUEST_HEADER(X, S) X(S, string, consumer_group, "consumerGroup", 1)

@@ -1,6 +1,6 @@
 /* broker: wires the modules, in the order in which they depend on one another, and frees them in reverse.
  *
- *   new:  store -> state files -> topics, groups, clients, offsets, locks, holds, delays -> registration
+ *   new:  store -> state files -> topics, groups, clients, offsets, locks, holds, delays, transactions -> registration
  *   turn: store (writes, arrivals) -> woken pulls -> members are told of changes
  *   stop: held pulls are answered -> unregister -> on_stopped; free: state files are written, the store is closed */
 #include "broker/broker.h"
@@ -20,6 +20,7 @@
 #include "broker/registration.h"
 #include "broker/state_files.h"
 #include "broker/topic_table.h"
+#include "broker/transaction_service.h"
 
 #define STORE_ROUNDS_MAX 4 /* store turns in one of ours: waiters that are released may append again */
 
@@ -74,6 +75,7 @@ static enum rc make_modules(struct broker *b, char **error)
 	rc = delay_service_new(b, &b->delay, error);
 	if (rc != RC_OK)
 		return rc;
+	b->transactions = transaction_service_new(b);
 	b->registration = registration_new(b);
 	topic_table_on_change(b->topics, on_topics_changed, b);
 	return RC_OK;
@@ -112,6 +114,7 @@ void broker_start(struct broker *b)
 {
 	broker_stats_start(b->stats);
 	delay_service_start(b);
+	transaction_service_start(b);
 	registration_start(b->registration);
 	log_info("broker", "broker '%s' of cluster '%s' started: %zu topics, %zu groups", b->config->broker_name,
 		 b->config->broker_cluster_name, topic_table_count(b->topics), group_table_count(b->groups));
@@ -133,6 +136,7 @@ void broker_stop(struct broker *b, void (*on_stopped)(void *ctx), void *ctx)
 	b->is_stopping = true;
 	log_info("broker", "broker '%s' is stopping", b->config->broker_name);
 	pull_hold_release_all(b);
+	transaction_service_save(b->transactions);
 	state_files_save_now(b->state_files);
 	registration_stop(b->registration, on_stopped, ctx);
 }
@@ -146,8 +150,11 @@ void broker_free(struct broker *b)
 	/* The files are written from the tables, so first of all, and speak of what is in the log. */
 	if (b->store != NULL)
 		(void)!store_flush(b->store, b->wall_ms);
+	if (b->transactions != NULL)
+		transaction_service_save(b->transactions);
 	state_files_free(b->state_files);
 	b->state_files = NULL;
+	transaction_service_free(b->transactions);
 	delay_service_free(b->delay);
 	pull_hold_free(b->holds);
 	lock_table_free(b->locks);

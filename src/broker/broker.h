@@ -33,11 +33,12 @@ struct broker {
 	struct topic_table *topics;
 	struct group_table *groups;
 	struct offset_table *offsets;
-	struct client_table *clients;      /* producers, consumers, their channels */
-	struct lock_table *locks;          /* LOCK_BATCH_MQ leases */
-	struct pull_hold *holds;           /* long-polled pulls */
-	struct delay_service *delay;       /* SCHEDULE_TOPIC_XXXX */
-	struct registration *registration; /* towards the name servers */
+	struct client_table *clients;             /* producers, consumers, their channels */
+	struct lock_table *locks;                 /* LOCK_BATCH_MQ leases */
+	struct pull_hold *holds;                  /* long-polled pulls */
+	struct delay_service *delay;              /* SCHEDULE_TOPIC_XXXX */
+	struct transaction_service *transactions; /* open half messages */
+	struct registration *registration;        /* towards the name servers */
 	struct broker_stats *stats;
 	struct state_files *state_files; /* config/ *.json writers */
 	bool is_stopping;

@@ -26,6 +26,7 @@
 	R(HEART_BEAT, NULL, 0, handle_heartbeat)                                                                                    \
 	R(UNREGISTER_CLIENT, &unregister_client_request_header_schema, 0, handle_unregister_client)                                 \
 	R(CONSUMER_SEND_MSG_BACK, &consumer_send_msg_back_request_header_schema, 0, handle_send_back)                               \
+	R(END_TRANSACTION, &end_transaction_request_header_schema, 0, handle_end_transaction)                                       \
 	R(GET_CONSUMER_LIST_BY_GROUP, &get_consumer_list_by_group_request_header_schema, 0, handle_consumer_list)                   \
 	R(LOCK_BATCH_MQ, NULL, 0, handle_lock_batch)                                                                                \
 	R(UNLOCK_BATCH_MQ, NULL, 0, handle_unlock_batch)                                                                            \
@@ -57,6 +58,7 @@
 	R(GET_BROKER_CONSUME_STATS, &get_consume_stats_in_broker_header_schema, 0, handle_all_consume_stats)                        \
 	R(SEND_BATCH_MESSAGE, &send_message_request_header_v2_schema, 0, handle_send_batch)                                         \
 	R(QUERY_CONSUME_QUEUE, &query_consume_queue_request_header_schema, 0, handle_query_queue)                                   \
+	R(RESUME_CHECK_HALF_MESSAGE, &resume_check_half_message_request_header_schema, 0, handle_resume_check)                      \
 	R(SEND_REPLY_MESSAGE, &send_message_request_header_schema, 0, handle_reply_message)          \
 	R(SEND_REPLY_MESSAGE_V2, &send_message_request_header_v2_schema, 0, handle_reply_message)          \
 	R(GET_ALL_PRODUCER_INFO, NULL, 0, handle_all_producers)                                                                     \

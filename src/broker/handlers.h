@@ -61,6 +61,8 @@ enum outcome handle_all_delay_offsets(struct request *req);     /* reset_handler
 enum outcome handle_clean_queues(struct request *req);          /* store_handlers.c: 306 */
 enum outcome handle_clean_topics(struct request *req);          /* store_handlers.c: 316 */
 enum outcome handle_query_queue(struct request *req);           /* store_handlers.c: 321 */
+enum outcome handle_end_transaction(struct request *req);       /* transaction_handlers.c: 37 */
+enum outcome handle_resume_check(struct request *req);          /* transaction_handlers.c: 323 */
 enum outcome handle_delete_expired(struct request *req);        /* store_handlers.c: 329 */
 
 #endif

@@ -11,6 +11,7 @@
 #include "broker/broker_config.h"
 #include "broker/broker_stats.h"
 #include "broker/group_table.h"
+#include "broker/half_message.h"
 #include "broker/handlers.h"
 #include "broker/lock_table.h"
 #include "broker/message_put.h"
@@ -18,6 +19,7 @@
 #include "broker/state_files.h"
 #include "broker/send.h"
 #include "broker/topic_table.h"
+#include "broker/transaction_service.h"
 #include "remoting/headers.h"
 #include "remoting/response_code.h"
 
@@ -160,7 +162,6 @@ static enum outcome wait_and_answer(struct request *req, struct pending_send *p,
 		p->header.present &= ~HEADER_BIT(send_message_response_header, batch_uniq_id);
 	p->wait.on_ready = on_stored;
 	p->topic_wait.on_saved = on_topic_saved;
-	p->topic_change = p->topic->change;
 	list_init(&p->topic_wait.link);
 	req->state = p;
 	req->on_cancel = on_cancel;
@@ -240,6 +241,27 @@ static const char *bool_is_true(struct slice text)
 	return slice_to_bool(text, &value) && value ? "true" : NULL;
 }
 
+/* The message of a transaction: it waits in the half queue, and is counted there. */
+static enum rc put_half(struct broker *b, struct message *m, struct pending_send *p, struct slice sent_properties,
+			struct append_result *at)
+{
+	struct slice immunity = {0};
+	enum rc rc;
+
+	message_property(sent_properties, "CHECK_IMMUNITY_TIME_IN_SECONDS", &immunity);
+	half_make(m, &b->put_properties, p->header.transaction_id);
+	p->topic = topic_find(b->topics, m->topic);
+	rc = message_put(b, m, &b->put_properties, 0, at);
+	if (rc == RC_OK)
+		transaction_staged(b, &(struct transaction_event){.kind = EVENT_HALF,
+								  .key = at->queue_offset,
+								  .offset = at->queue_offset,
+								  .physical = at->physical_offset,
+								  .end = at->end,
+								  .due_ms = (int64_t)b->wall_ms + half_immunity_ms(b, immunity)});
+	return rc;
+}
+
 static enum outcome send_one(struct request *req, const struct send_message_request_header *h, struct topic *topic)
 {
 	struct broker *b = req->core;
@@ -258,7 +280,7 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 		.reconsume_times = h->reconsume_times,
 	};
 	const char *refusal = NULL;
-	bool is_dead = false;
+	bool is_dead = false, is_half;
 	int32_t code = 0, level;
 	enum rc rc;
 
@@ -276,7 +298,8 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 	message_props_scan(h->properties, &props);
 	level = is_dead ? 0 : message_props_delay_level(&props);
 	/* A retried message may still carry TRAN_MSG from its first life (clients before 4.6.1). */
-	if (bool_is_true(props.tran_msg) && !(m.reconsume_times > 0 && level > 0))
+	is_half = bool_is_true(props.tran_msg) && !is_dead && !(m.reconsume_times > 0 && level > 0);
+	if (is_half && b->config->reject_transaction_message)
 		return reply_error(req, NO_PERMISSION, "the broker[%s] sending transaction message is forbidden",
 				   b->config->broker_ip1);
 	if (props.has_timer && level <= 0)
@@ -291,8 +314,12 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 	p = arena_alloc(&req->arena, sizeof(*p));
 	p->topic = topic;
 	p->messages = 1;
+	p->topic_change = topic->change;
 	p->header.queue_id = m.queue_id;
-	rc = message_put(b, &m, text, level, &at);
+	if (props.uniq_key.len == 0)
+		message_property(buf_slice(text), "UNIQ_KEY", &props.uniq_key);
+	p->header.transaction_id = arena_dup(&req->arena, props.uniq_key);
+	rc = is_half ? put_half(b, &m, p, h->properties, &at) : message_put(b, &m, text, level, &at);
 	if (rc != RC_OK)
 		return refuse_put(req, rc);
 	p->bytes = (uint64_t)(at.end - at.physical_offset);
@@ -300,9 +327,6 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 	p->header.msg_id.at = arena_alloc(&req->arena, MESSAGE_ID_CHARS);
 	message_id_encode(&b->store_host, at.physical_offset, (char *)p->header.msg_id.at);
 	p->header.msg_id.len = b->store_host.is_v6 ? 56 : 32;
-	if (props.uniq_key.len == 0)
-		message_property(buf_slice(text), "UNIQ_KEY", &props.uniq_key);
-	p->header.transaction_id = arena_dup(&req->arena, props.uniq_key);
 	return wait_and_answer(req, p, at.end, message_props_waits(&props));
 }
 
@@ -394,6 +418,7 @@ static enum outcome send_batch(struct request *req, const struct send_message_re
 	message_props_scan(h->properties, &batch_props);
 	p = arena_alloc(&req->arena, sizeof(*p));
 	p->topic = topic;
+	p->topic_change = topic->change;
 	p->header.queue_id = m.queue_id;
 	p->header.msg_id = (struct slice){ids, 0};
 	for (p->messages = 0; p->messages < count; p->messages++) {

@@ -284,6 +284,8 @@ int64_t store_earliest_time(struct store *s) { return commit_log_store_time(&s->
 
 bool store_was_unclean(const struct store *s) { return s->was_unclean; }
 
+int64_t store_last_message(const struct store *s) { return s->last_message; }
+
 bool store_is_writable(const struct store *s) { return s->state == STORE_WRITABLE; }
 
 void store_get_figures(const struct store *s, struct store_figures *f)

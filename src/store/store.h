@@ -149,6 +149,7 @@ enum rc store_read_message(struct store *s, int64_t physical_offset, struct buf 
 
 /* The stop before this start was a crash: what lies outside the store may be ahead of it. */
 bool store_was_unclean(const struct store *s);
+int64_t store_last_message(const struct store *s); /* where the last message of the log begins; -1: none known */
 
 int64_t store_queue_min(const struct store_queue *q); /* queue offsets; 0 for NULL */
 int64_t store_queue_max(const struct store_queue *q); /* the offset that the next visible message gets */

@@ -203,8 +203,6 @@ START_TEST(what_is_not_served_yet_is_refused_not_mistaken)
 									 "5\2"});
 
 	expect_answer(a, SYSTEM_ERROR, "accurate timer message is not enabled, timerWheelEnable is false");
-	a = send_message(&(struct send){.topic = "T", .properties = "TRAN_MSG\1true\2"});
-	ck_assert_int_eq(sim_code(a), NO_PERMISSION);
 }
 END_TEST
 
