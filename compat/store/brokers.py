@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -10,6 +11,18 @@ from remoting import Connection
 
 BOOT_SECONDS = 120
 STOP_SECONDS = 60
+
+
+def has_ipv6():
+    """Is there a loopback of that kind here?"""
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 SETTINGS = {
     "brokerName": "broker-a", "brokerClusterName": "DefaultCluster", "brokerId": 0, "brokerIP1": "127.0.0.1", "brokerIP2": "127.0.0.1",
     # Many small files: every boundary between two files of a row is crossed.
@@ -23,6 +36,18 @@ SETTINGS = {
     # The machine may be loaded; these tests are not about Apache's overload guards.
     "waitTimeMillsInSendQueue": 30000, "waitTimeMillsInPullQueue": 30000, "osPageCacheBusyTimeOutMills": 30000,
 }
+OURS = {"bindAddress": "::"} if has_ipv6() else {}           # Java's 0.0.0.0 takes IPv6 too
+
+
+running = set()            # processes of this run
+
+
+def kill_all():
+    """The run ends now, and leaves nothing behind."""
+    for process in list(running):
+        if process.poll() is None:
+            process.kill()
+    os._exit(2)
 
 
 class DidNotStart(Exception):
@@ -35,7 +60,7 @@ class Broker:
     def __init__(self, make, path, folder, port, namesrv, **more):
         self.make, self.path, self.folder, self.port = make, path, folder, port
         self.store = folder / "store"
-        self.settings = {**SETTINGS, "listenPort": port, "namesrvAddr": namesrv, "storePathRootDir": self.store,
+        self.settings = {**SETTINGS, **(OURS if make == "fusee" else {}), "listenPort": port, "namesrvAddr": namesrv, "storePathRootDir": self.store,
                          "storePathCommitLog": self.store / "commitlog", **more}
         self.process = None
         self.out = None
@@ -49,6 +74,7 @@ class Broker:
         with open(self.out, "w") as out:
             self.process = subprocess.Popen([self.path, "-c", conf], cwd=home, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.STDOUT, env={**os.environ, "HOME": str(home)}, start_new_session=True)
+        running.add(self.process)
         deadline = time.monotonic() + BOOT_SECONDS
         while "boot success" not in self.printed():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -64,8 +90,8 @@ class Broker:
         """The end of what it printed, without what Apache's logging says about itself."""
         return "\n".join([line for line in self.printed().splitlines() if "|-INFO in " not in line][-lines:])
 
-    def connect(self):
-        return Connection("127.0.0.1", self.port, timeout=30)
+    def connect(self, host="127.0.0.1"):
+        return Connection(host, self.port, timeout=30)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -79,6 +105,7 @@ class Broker:
             self.process.kill()
         if self.process:
             self.process.wait()
+            running.discard(self.process)
 
     def end(self, how):
         self.stop() if how == "stopped" else self.kill()

@@ -19,10 +19,15 @@ SOON, LATER, MUCH_LATER = 1, 2, 18           # delay levels
 GROUP, JAVA_GROUP, READER = "bothways", "bothways-java", "bothways-reader"
 HALF, OP, SCHEDULE = "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC", "SCHEDULE_TOPIC_XXXX"
 RETRY, DEAD = f"%RETRY%{GROUP}", f"%DLQ%{GROUP}"
-TOPICS = {"Normal": 4, "Batch": 2, "Compressed": 1, "Soon": 1, "Later": 1, "Transaction": 1}       # and how many queues
+LONG_GROUP = "bothways-" + "g" * 150
+LONG_RETRY = f"%RETRY%{LONG_GROUP}"          # longer than 127 bytes: 5.x writes its messages as V2, 4.9 refuses them
+WHEEL = "rmq_sys_wheel_timer"                # where 5.x keeps messages with a time of their own
+TOPICS = {"Normal": 4, "Batch": 2, "Compressed": 1, "Soon": 1, "Later": 1, "Transaction": 1, "Timer": 1}       # and how many queues
 QUEUES = [*((t, q) for t, n in TOPICS.items() for q in range(n)), (RETRY, 0), (DEAD, 0), (HALF, 0), (OP, 0),
-          *((SCHEDULE, level - 1) for level in (SOON, LATER, 3, MUCH_LATER))]
-WAIT_SECONDS = 90
+          *((SCHEDULE, level - 1) for level in (SOON, LATER, 3, MUCH_LATER)), (LONG_RETRY, 0), (WHEEL, 0)]
+COMES_LATER = {("Later", 0), ("Timer", 0)}   # their messages may come at any time
+NOT_IN_THIS_TEST = 3600                      # seconds
+WAIT_SECONDS = 120
 
 
 def until(ready, what):
@@ -43,20 +48,22 @@ def ok(answer, what):
 class Load:
     """What is sent in one life of a store; knows what must be there, in the words of the sender."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, has_v2=False, has_v6=False):
+        self.has_v2, self.has_v6 = has_v2, has_v6        # every broker of this store writes such messages
         self.random = random.Random(seed)
         self.numbers = itertools.count()
         self.sent = {key: 0 for key in QUEUES}           # messages that a queue must come to hold
         self.open_half = None                            # (queue offset, physical offset, unique key) of a transaction without an end
         self.offsets = {}                                # (group, topic, queue id) -> committed
         self.due_later = 0                               # messages of LATER sent and not awaited yet
+        self.timed = set()                               # unique keys of messages with a time of their own, that is over soon
 
     # ---- pieces ----
 
     def properties(self, number, **more):
         unique = f"7F00000100002A139A557C{number:010X}"
         return {"UNIQ_KEY": unique, "KEYS": f"key-{number} shared-{number % 97}", "TAGS": f"Tag{number % 3}", "WAIT": "true",
-                "colour": "grün", **more}
+                "colour": "grün", "unknown.5.x": "kept", **more}
 
     def body(self, number, most=1500):
         return b"%d:" % number + self.random.randbytes(self.random.randrange(most))
@@ -67,14 +74,14 @@ class Load:
         header = messages.send_header(topic, queue_id, properties, group=GROUP)
         header["f"] = sys_flag
         answer = ok(c.request(VALUES["SEND_MESSAGE_V2"], header, self.body(number) if body is None else body), f"send to {topic}")
-        return int(answer.ext["queueOffset"]), int(answer.ext["msgId"][16:], 16), properties["UNIQ_KEY"]
+        return int(answer.ext["queueOffset"]), int(answer.ext["msgId"][-16:], 16), properties["UNIQ_KEY"]
 
     def tables(self, c):
         for topic, queues in TOPICS.items():
             ok(c.request(VALUES["UPDATE_AND_CREATE_TOPIC"], {
                 "topic": topic, "defaultTopic": "TBW102", "readQueueNums": queues, "writeQueueNums": queues, "perm": 6,
                 "topicFilterType": "SINGLE_TAG", "topicSysFlag": 0, "order": "false"}), f"create topic {topic}")
-        for group in (GROUP, JAVA_GROUP, READER):
+        for group in (GROUP, JAVA_GROUP, READER, *([LONG_GROUP] if self.has_v2 else [])):
             body = {"groupName": group, "consumeEnable": True, "consumeBroadcastEnable": False, "retryQueueNums": 1, "retryMaxTimes": 5}
             ok(c.request(VALUES["UPDATE_AND_CREATE_SUBSCRIPTIONGROUP"], {}, json.dumps(body).encode()), f"create group {group}")
 
@@ -113,6 +120,13 @@ class Load:
             if level == LATER:
                 self.due_later += 1
 
+    def timed_ones(self, c, seconds, count):
+        for _ in range(count):
+            unique = self.send(c, "Timer", 0, TIMER_DELAY_SEC=seconds)[2]
+            self.sent[WHEEL, 0] += 1
+            if seconds != NOT_IN_THIS_TEST:
+                self.timed.add(unique)
+
     def half(self, c):
         return self.send(c, "Transaction", 0, None, PREPARED, TRAN_MSG="true", PGROUP=GROUP)
 
@@ -141,17 +155,17 @@ class Load:
         self.open_half = self.half(c)
         self.sent[HALF, 0] += 3
 
-    def sent_back(self, broker, c, level, count):
+    def sent_back(self, broker, c, level, count, group=GROUP):
         """Messages that a consumer could not take: again in a second, or straight to the dead letters."""
         found = queue(c, "Normal", 0, READER, broker.store)[-count:]
         for m in found:
             ok(c.request(VALUES["CONSUMER_SEND_MSG_BACK"], {
-                "offset": m.physical, "group": GROUP, "delayLevel": level, "originMsgId": m.properties["UNIQ_KEY"], "originTopic": "Normal",
+                "offset": m.physical, "group": group, "delayLevel": level, "originMsgId": m.properties["UNIQ_KEY"], "originTopic": "Normal",
                 "unitMode": "false", "maxReconsumeTimes": 16}), "send back")
         if level < 0:
             self.sent[DEAD, 0] += len(found)
         else:
-            self.sent[RETRY, 0] += len(found)
+            self.sent[f"%RETRY%{group}", 0] += len(found)
             self.sent[SCHEDULE, 2] += len(found)
 
     def commit(self, c, group, share):
@@ -172,17 +186,29 @@ class Load:
         self.batches(c, max(2, size // 10))
         self.delayed(c, SOON, 5)
         self.compressed(c, max(2, size // 4))
+        if self.has_v6:
+            with broker.connect("::1") as six:
+                self.normal(six, size // 2)
+                self.batches(six, 2)
+                self.compressed(six, 1)
+                self.delayed(six, SOON, 1)
+        if broker.make.startswith("5."):
+            self.timed_ones(c, 2, 2)
         self.transactions(c)
         self.delayed(c, MUCH_LATER, 3)
         self.normal(c, size)
         self.sees(c, [k for k in QUEUES if k[0] == "Normal"])
         self.sent_back(broker, c, 0, 4)
         self.sent_back(broker, c, -1, 3)
+        if self.has_v2:
+            self.sent_back(broker, c, 0, 2, LONG_GROUP)
         self.commit(c, GROUP, 0.6)
         if not any(key[0] == JAVA_GROUP for key in self.offsets):
             self.commit(c, JAVA_GROUP, 0.5)
         self.await_later(c)
-        self.sees(c, [k for k in QUEUES if k != (OP, 0)])
+        if broker.make.startswith("5."):
+            self.await_timed(broker, c)
+        self.sees(c, [k for k in QUEUES if k not in ((OP, 0), ("Timer", 0))])
         if self.open_half and self.has_transactions(c):
             until(lambda: range_of(c, OP, 0)[1] > self.sent[OP, 0], "the marks of ended transactions")
             self.sent[OP, 0] = self.settled(c, OP, 0)
@@ -202,6 +228,12 @@ class Load:
         self.sent["Later", 0] += self.due_later
         self.due_later = 0
         self.sees(c, [("Later", 0)])
+
+    def await_timed(self, broker, c):
+        """5.x finds in its timer wheel what it put there before others had the store. After a kill it may deliver one twice."""
+        until(lambda: self.timed <= {m.properties["UNIQ_KEY"] for m in queue(c, "Timer", 0, READER, broker.store)},
+              "the messages with a time of their own")
+        self.sent["Timer", 0] = range_of(c, "Timer", 0)[1]
 
     def sees(self, c, queues):
         for topic, queue_id in queues:
@@ -231,11 +263,14 @@ class Load:
                     and all(delays.get(str(level), 0) == self.sent[SCHEDULE, level - 1] for level in (SOON, LATER, 3)))
         until(reached, "consumerOffset.json and delayOffset.json hold the newest offsets")
 
-    def parting(self, c):
+    def parting(self, broker, c):
         """The last before a stop or a kill: nothing waits for these."""
         self.normal(c, 20)
         self.delayed(c, LATER, 4)
-        self.sees(c, [k for k in QUEUES if k[0] in ("Normal", SCHEDULE)])
+        if broker.make.startswith("5."):
+            self.timed_ones(c, 15, 3)
+            self.timed_ones(c, NOT_IN_THIS_TEST, 1)
+        self.sees(c, [k for k in QUEUES if k[0] in ("Normal", SCHEDULE, WHEEL)])
 
     def seen(self, broker, c):
         """Every message of every queue, as this broker has it: what the next one must have."""

@@ -11,6 +11,8 @@ from codes import VALUES
 
 UNIQ_KEY, KEYS, TAGS = "UNIQ_KEY", "KEYS", "TAGS"
 OK, NO_TOPIC, NO_MESSAGE = 0, 17, 22
+V1, V2 = 0xDAA320A7, 0xDAA320AB
+BORN_V6, STORE_V6 = 0x10, 0x20                 # bits of sysFlag
 QUERY_MAX = 64
 INDEX_SECONDS = 2              # for each key; many that are missing fail soon enough
 TIMES_PER_QUEUE = 12           # times asked for, spread over the queue
@@ -23,16 +25,22 @@ class Stored:
         self.raw = raw
         (size, magic, _crc, self.queue_id, _flag, self.queue_offset, self.physical, self.sys_flag, self.born_ms) = \
             struct.unpack_from(">iIIiiqqiq", raw)
-        if size != len(raw) or magic != 0xDAA320A7:
+        if size != len(raw) or magic not in (V1, V2):
             raise ValueError(f"no message: size {size} of {len(raw)}, magic {magic:x}")
-        at = 48 + (20 if self.sys_flag & 0x10 else 8)
+        self.is_v2 = magic == V2
+        at = 48
+        self.born_host, at = raw[at:at + (20 if self.sys_flag & BORN_V6 else 8)], at + (20 if self.sys_flag & BORN_V6 else 8)
         self.store_ms = struct.unpack_from(">q", raw, at)[0]
-        at += 8 + (20 if self.sys_flag & 0x20 else 8) + 4 + 8
+        at += 8
+        self.store_host, at = raw[at:at + (20 if self.sys_flag & STORE_V6 else 8)], at + (20 if self.sys_flag & STORE_V6 else 8)
+        at += 4 + 8
         length = struct.unpack_from(">i", raw, at)[0]
         self.body = raw[at + 4:at + 4 + length]
         at += 4 + length
-        self.topic = raw[at + 1:at + 1 + raw[at]].decode()
-        at += 1 + raw[at]
+        length = struct.unpack_from(">H" if self.is_v2 else ">B", raw, at)[0]
+        at += 2 if self.is_v2 else 1
+        self.topic = raw[at:at + length].decode()
+        at += length
         length = struct.unpack_from(">H", raw, at)[0]
         if at + 2 + length != size:
             raise ValueError(f"a message of {size} bytes ends at {at + 2 + length}")
@@ -82,7 +90,7 @@ def queue(c, topic, queue_id, group, store):
         answer = c.request(VALUES["PULL_MESSAGE"], messages.pull_header(topic, queue_id, offset, group=group), timeout=30)
         if answer.code == messages.FOUND:
             found += split(answer.body)
-        elif answer.code == NO_TOPIC and topic.startswith("RMQ_SYS_"):
+        elif answer.code == NO_TOPIC and topic.upper().startswith("RMQ_SYS_"):
             return by_files(c, topic, queue_id, store)      # 4.9 does not list its own topics
         elif answer.code not in (messages.RETRY_IMMEDIATELY, messages.OFFSET_MOVED):
             if answer.code != messages.NOT_FOUND:

@@ -1,5 +1,6 @@
 """Stores that we cannot read: the start ends with one line that says what it is and what to do, and nothing is touched."""
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,15 +12,16 @@ from codes import VALUES
 
 APACHE = "5.5.0"
 SECONDS = 60
+NOBODY = "127.0.0.1:9"           # no name server is needed here
 
 
 def fingerprint(store):
-    """Every file and folder with size, time of change and contents (sparse and large ones by size and time)."""
+    """The folder and everything in it: inode, mode, owner, size, times of change, and a hash of the contents."""
     found = {}
-    for path in sorted(store.rglob("*")):
+    for path in [store, *sorted(store.rglob("*"))]:
         s = path.stat()
-        contents = path.read_bytes() if path.is_file() and s.st_size < 1 << 20 else b""
-        found[str(path.relative_to(store))] = (s.st_mode, s.st_size, s.st_mtime_ns, contents)
+        contents = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        found[str(path.relative_to(store))] = (s.st_ino, s.st_mode, s.st_uid, s.st_size, s.st_mtime_ns, s.st_ctime_ns, contents)
     return found
 
 
@@ -36,6 +38,13 @@ BY_HAND = [
     ("RocksDB offsets", lambda s: file(s / "config" / "consumerOffsets" / "CURRENT", b"MANIFEST-000004\n"), ["/config/consumerOffsets'", "RocksDB"]),
     ("RocksDB for all configuration", lambda s: file(s / "config" / "metadata" / "CURRENT", b"MANIFEST-000004\n"), ["/config/metadata'", "RocksDB"]),
     ("DLedger", lambda s: file(s / "dledger-n0" / "data" / "00000000000000000000", bytes(4096)), ["/dledger-n0'", "DLedger", "enableDLegerCommitLog"]),
+    ("RocksDB consume queues in a folder of their own", lambda s: file(s / "consumequeue_rocksdb" / "CURRENT", b"MANIFEST-000004\n"),
+     ["/consumequeue_rocksdb'", "RocksDB", "move"]),
+    ("consume queue extensions", lambda s: file(s / "consumequeue_ext" / "T" / "0" / "00000000000000000000", bytes(64)),
+     ["/consumequeue_ext'", "enableConsumeQueueExt", "move"]),
+    ("a BatchCQ topic without messages",
+     lambda s: file(s / "config" / "topics.json", b'{"topicConfigTable":{"T":{"topicName":"T","attributes":{"queue.type":"BatchCQ"}}}}'),
+     ["/config/topics.json'", "'T'", "BatchCQ"]),
     ("BatchCQ", lambda s: file(s / "batchconsumequeue" / "T" / "0" / "00000000000000000000", bytes(46)), ["batchconsumequeue'", "BatchCQ"]),
     ("tiered storage", lambda s: file(s / "config" / "tieredStoreMetadata.json", b"{}"), ["tiered"]),
 ]
@@ -47,7 +56,12 @@ BY_APACHE = [
     ("configManagerVersion=v2", {"configManagerVersion": "v2"}, ["/config/", "RocksDB"]),
     ("enableDLegerCommitLog", {"enableDLegerCommitLog": "true", "dLegerGroup": "broker-a", "dLegerPeers": "n0-127.0.0.1:{peer}", "dLegerSelfId": "n0"},
      ["DLedger"]),
+    ("tiered storage", {"messageStorePlugIn": "org.apache.rocketmq.tieredstore.TieredMessageStore",
+                        "tieredBackendServiceProvider": "org.apache.rocketmq.tieredstore.provider.PosixFileSegment",
+                        "tieredStoreFilePath": "{folder}/tiered"}, ["/config/tieredStoreMetadata.json'", "tiered"]),
 ]
+# Its folders that hold nothing, and what is not ours to read: no reason to refuse.
+HARMLESS = [("the empty RocksDB of a default 5.5.0", "rocksdbstore/CURRENT"), ("a timer wheel", "timerwheel"), ("an empty batchconsumequeue", None)]
 
 
 def refused(broker, words):
@@ -72,6 +86,23 @@ def refused(broker, words):
         found.append(f"no line (or more than one) with {words}: {text}")
     after = fingerprint(broker.store)
     return found + [f"'{n}' was touched" for n in sorted(before.keys() | after.keys()) if before.get(n) != after.get(n)]
+
+
+def not_refused(broker, path):
+    """-> differences. What stands at `path` stays as it is."""
+    shutil.rmtree(broker.folder, ignore_errors=True)
+    if path:
+        file(broker.store / path, b"not ours")
+    else:
+        (broker.store / "batchconsumequeue").mkdir(parents=True)
+    try:
+        broker.start()
+        broker.stop()
+    except brokers.DidNotStart as why:
+        return [f"it did not start: {why}"]
+    finally:
+        broker.kill()
+    return [f"'{path}' was touched"] if path and (broker.store / path).read_bytes() != b"not ours" else []
 
 
 def export(c):
@@ -108,19 +139,22 @@ def remedied(broker, sent, known):
         broker.stop()
 
 
-def run(compat, options, namesrv, tally):
+def run(compat, options, tally):
     fusee = compat.program("mqbroker", "fusee", Path(options.programs).resolve())
     for number, (name, make, words) in enumerate(BY_HAND):
-        broker = brokers.Broker("fusee", fusee, compat.BUILD / "store" / f"by-hand-{number}", compat.free_ports(), namesrv)
+        broker = brokers.Broker("fusee", fusee, compat.BUILD / "store" / f"by-hand-{number}", compat.free_ports(), NOBODY)
         shutil.rmtree(broker.folder, ignore_errors=True)
         broker.store.mkdir(parents=True)
         make(broker.store)
         tally.check(f"refused: {name}, by hand", lambda: refused(broker, words))
+    for number, (name, path) in enumerate(HARMLESS):
+        broker = brokers.Broker("fusee", fusee, compat.BUILD / "store" / f"harmless-{number}", compat.free_ports(), NOBODY)
+        tally.check(f"not refused: {name}", lambda: not_refused(broker, path))
     for number, (name, settings, words) in enumerate(BY_APACHE if options.all else BY_APACHE[:1]):
         folder, port = compat.BUILD / "store" / f"by-apache-{number}", compat.free_ports()
         shutil.rmtree(folder, ignore_errors=True)
-        apache = brokers.Broker(APACHE, compat.program("mqbroker", f"apache-{APACHE}", Path(options.programs)), folder, port, namesrv,
-                                **{k: v.format(peer=compat.free_ports()) for k, v in settings.items()})
+        apache = brokers.Broker(APACHE, compat.program("mqbroker", f"apache-{APACHE}", Path(options.programs)), folder, port, NOBODY,
+                                **{k: v.format(peer=compat.free_ports(), folder=folder) for k, v in settings.items()})
         try:
             apache.start()
             held = fill(apache) if number == 0 else None
@@ -130,7 +164,7 @@ def run(compat, options, namesrv, tally):
             continue
         finally:
             apache.kill()
-        broker = brokers.Broker("fusee", fusee, folder, port, namesrv)
+        broker = brokers.Broker("fusee", fusee, folder, port, NOBODY)
         tally.check(f"refused: {name}, made by Apache's {APACHE}", lambda: refused(broker, words))
         if held:
             tally.check(f"{name}, made by Apache's {APACHE}: the remedies that the lines name", lambda: remedied(broker, *held))

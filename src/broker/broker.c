@@ -43,8 +43,10 @@ void broker_config_changed(struct broker *b)
 static enum rc open_store(struct broker *b, char **error)
 {
 	struct store_config config;
-	enum rc rc = broker_config_store(b->config, &config, error);
+	enum rc rc = topic_table_refuse(b->config->store_path_root_dir, error);
 
+	if (rc == RC_OK)
+		rc = broker_config_store(b->config, &config, error);
 	if (rc != RC_OK)
 		return rc;
 	memcpy(b->delay_ms, config.delay_ms, sizeof(b->delay_ms));

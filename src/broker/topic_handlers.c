@@ -44,13 +44,19 @@ static const char *config_error(struct request *req, const struct topic *config,
 	return NULL;
 }
 
-/* MIXED needs enableMixedMessageType. */
-static bool wants_mixed(const struct broker *b, const struct attribute_changes *changes)
+/* Attributes that are right and cannot be: MIXED needs enableMixedMessageType (Apache); a BatchCQ topic would get plain queues, in which
+ * Apache's broker finds nothing, and stop the next start. NULL: none. */
+static const char *unwanted(const struct broker *b, const struct attribute_changes *changes)
 {
-	for (size_t i = 0; i < changes->count && !b->config->enable_mixed_message_type; i++)
-		if (slice_is(changes->items[i].key, "+message.type") && slice_is(changes->items[i].value, "MIXED"))
-			return true;
-	return false;
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct attribute_change *c = &changes->items[i];
+
+		if (slice_is(c->key, "+message.type") && slice_is(c->value, "MIXED") && !b->config->enable_mixed_message_type)
+			return "MIXED message type is not supported.";
+		if (slice_is(c->key, "+queue.type") && slice_is(c->value, "BatchCQ"))
+			return "queue.type BatchCQ is not supported.";
+	}
+	return NULL;
 }
 
 static enum outcome settle(struct request *req) { return registration_settle(((struct broker *)req->core)->registration, req); }
@@ -86,8 +92,8 @@ enum outcome handle_put_topic(struct request *req)
 	if (why != NULL)
 		return reply_error(req, code, "%s", why);
 	rc = attributes_parse(h->attributes, changes, &req->arena, &why);
-	if (rc == RC_OK && wants_mixed(b, changes))
-		return reply_error(req, INVALID_PARAMETER, "MIXED message type is not supported.");
+	if (rc == RC_OK && unwanted(b, changes) != NULL)
+		return reply_error(req, INVALID_PARAMETER, "%s", unwanted(b, changes));
 	if (rc == RC_OK)
 		rc = topic_put_changes(b, &config, changes, &req->arena, &why);
 	return reply_put(req, rc, why);
@@ -120,8 +126,8 @@ static enum outcome put_list(struct request *req, const cJSON *list)
 			return reply_error(req, code, "%s", why);
 		if (attributes_parse_json(json_get_object(item, "attributes"), changes, &req->arena, &why) != RC_OK)
 			return reply_error(req, SYSTEM_ERROR, "%s", why);
-		if (wants_mixed(b, changes))
-			return reply_error(req, INVALID_PARAMETER, "MIXED message type is not supported.");
+		if (unwanted(b, changes) != NULL)
+			return reply_error(req, INVALID_PARAMETER, "%s", unwanted(b, changes));
 	}
 	JSON_EACH (item, list) {
 		if (rc != RC_OK || !read_list_item(item, &config))

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/small_file.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
 #include "broker/broker_stats.h"
@@ -459,6 +460,57 @@ static enum rc decode(struct broker *b, struct slice text)
 	data_version_read(json_get_object(tree, "dataVersion"), &b->topics->version);
 	json_free(tree);
 	return RC_OK;
+}
+
+/* ---- what we cannot read ---- */
+
+static bool is_batch_queue(const cJSON *row)
+{
+	const char *type = cJSON_GetStringValue(json_get(json_get_object(row, "attributes"), "queue.type"));
+
+	return type != NULL && strcmp(type, "BatchCQ") == 0;
+}
+
+/* Its name, malloc'ed; NULL: there is none. */
+static char *find_batch_queue(struct slice text)
+{
+	char *name = NULL;
+	cJSON *tree;
+
+	if (memmem(text.at, text.len, "BatchCQ", 7) == NULL || json_parse(text, &tree) != RC_OK)
+		return NULL; /* the usual case costs no parsing */
+	JSON_EACH (row, json_get_object(tree, "topicConfigTable"))
+		if (name == NULL && is_batch_queue(row))
+			name = mem_strdup(row->string);
+	json_free(tree);
+	return name;
+}
+
+enum rc topic_table_refuse(const char *store_root, char **error)
+{
+	static const char *const suffixes[] = {"", ".bak"};
+	enum rc rc = RC_OK;
+	bool is_read = false;
+
+	for (size_t i = 0; i < COUNT_OF(suffixes) && !is_read; i++) {
+		char *path = mem_printf("%s/config/" STATE_FILE "%s", store_root, suffixes[i]), *name = NULL;
+		struct buf text = {0};
+
+		is_read = small_file_read(path, &text) == RC_OK && text.len > 0;
+		if (is_read)
+			name = find_batch_queue(buf_slice(&text));
+		if (name != NULL) {
+			rc = RC_UNSUPPORTED;
+			*error = mem_printf(
+				"broker: '%s' has topic '%s' with queue.type=BatchCQ, which fusee cannot read: consume "
+				"and delete such topics on Apache's broker first",
+				path, name);
+		}
+		free(name);
+		buf_free(&text);
+		free(path);
+	}
+	return rc;
 }
 
 /* ---- start ---- */

@@ -41,6 +41,10 @@ struct topic {
 	uint64_t change; /* number of its newest change in its state file: topic_wait_saved() */
 };
 
+/* Before the store is opened: does topics.json (or .bak) name a topic that cannot be served, one with queue.type=BatchCQ? Then
+ * RC_UNSUPPORTED and one malloc'ed line; else RC_OK. Touches nothing. */
+enum rc topic_table_refuse(const char *store_root, char **error);
+
 /* Load config/topics.json (or .bak), then make the system topics of constants.md section 6. */
 enum rc topic_table_new(struct broker *b, struct topic_table **out, char **error);
 void topic_table_free(struct topic_table *t);

@@ -1,6 +1,5 @@
 /* Happy path: the folders are listed once, two levels, and become topics and queues that are not loaded; the first use of a queue loads it.
- * Failures: what is no queue folder is left alone; consume queues in a form that we do not read stop the start before anything is
- * touched. A queue whose files cannot be read is as absent, and the log says why. */
+ * Failures: what is no queue folder is left alone (forms that we do not read: recovery_refuse). A queue whose files cannot be read is as absent, and the log says why. */
 #include "store/queue_table.h"
 
 #include <dirent.h>
@@ -208,51 +207,12 @@ static enum rc check_file_size(struct queue_table *t, char **error)
 	return rc;
 }
 
-/* A folder that holds something. */
-static bool folder_is_used(const char *root, const char *name, char path[PATH_MAX])
-{
-	struct dirent *e;
-	bool used = false;
-	DIR *dir;
-
-	if (!mem_format(path, PATH_MAX, "%s/%s", root, name) || (dir = opendir(path)) == NULL)
-		return false;
-	while (!used && (e = readdir(dir)) != NULL)
-		used = e->d_name[0] != '.';
-	closedir(dir);
-	return used;
-}
-
-static enum rc check_foreign(struct store *s, char **error)
-{
-	static const struct {
-		const char *folder, *what;
-	} foreign[] = {
-		{"batchconsumequeue", "batch consume queues (BatchCQ topics)"},
-		{"consumequeue_ext", "consume queue extensions (enableConsumeQueueExt=true)"},
-	};
-	char path[PATH_MAX];
-
-	for (size_t i = 0; i < COUNT_OF(foreign); i++) {
-		if (!folder_is_used(s->config.root, foreign[i].folder, path))
-			continue;
-		*error = mem_printf("'%s' holds %s, which is not supported; use a store written with plain consume queues, "
-				    "nothing was touched",
-				    path, foreign[i].what);
-		return RC_UNSUPPORTED;
-	}
-	return RC_OK;
-}
-
 enum rc queue_table_open(struct store *s, struct queue_table **out, char **error)
 {
-	struct queue_table *t;
-	enum rc rc = check_foreign(s, error);
+	struct queue_table *t = mem_zalloc(sizeof(*t));
+	enum rc rc;
 
 	*out = NULL;
-	if (rc != RC_OK)
-		return rc;
-	t = mem_zalloc(sizeof(*t));
 	t->store = s;
 	t->file_entries = s->config.queue_file_entries;
 	t->folder = mem_printf("%s/consumequeue", s->config.root);

@@ -82,13 +82,18 @@ static const char *find_rocksdb(const char *root, const char **remedy)
 {
 	static const char *const config[] = {"config/topics", "config/subscriptionGroups", "config/consumerOffsets", "config/rdb",
 					     "config/metadata"};
+	static const char *const queues[] = {"consumequeue",
+					     "consumequeue_rocksdb"}; /* the other: 5.5, useSeparateStorePathForRocksdbCQ */
 
 	*remedy = "let Apache's broker write it as JSON (mqadmin rocksDBConfigToJson), stop it and move this folder away";
 	for (size_t i = 0; i < COUNT_OF(config); i++)
 		if (is_rocksdb(root, config[i]))
 			return config[i];
 	*remedy = "move this folder away, the queues are made again from the commit log";
-	return is_rocksdb(root, "consumequeue") ? "consumequeue" : NULL;
+	for (size_t i = 0; i < COUNT_OF(queues); i++)
+		if (is_rocksdb(root, queues[i]))
+			return queues[i];
+	return NULL;
 }
 
 static bool has_dledger(const char *root, char name[256])
@@ -124,10 +129,15 @@ enum rc recovery_refuse(const struct store_config *config, char **error)
 			"store: '%s/batchconsumequeue' holds BatchCQ topics, which fusee cannot read: consume and delete the "
 			"topics with queue.type=BatchCQ on Apache's broker first",
 			root);
+	else if (has_entries(root, "consumequeue_ext"))
+		*error = mem_printf(
+			"store: '%s/consumequeue_ext' holds consume queue extensions (enableConsumeQueueExt), which fusee "
+			"cannot read: move this folder and consumequeue away, the queues are made again from the commit log",
+			root);
 	else if (exists(root, "config/tieredStoreMetadata.json"))
 		*error = mem_printf(
 			"store: '%s/config/tieredStoreMetadata.json' says that messages are in tiered storage, which fusee "
-			"cannot read: turn it off on Apache's broker and let what is there expire first",
+			"cannot read: turn it off on Apache's broker, let what is there expire, and remove this file",
 			root);
 	else
 		return RC_OK;

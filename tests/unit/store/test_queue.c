@@ -316,21 +316,6 @@ START_TEST(larger_files_stop_the_start)
 }
 END_TEST
 
-START_TEST(other_forms_of_queues_stop_the_start)
-{
-	static const char *const folders[] = {"batchconsumequeue", "consumequeue_ext"};
-	char *path = mem_printf("%s/%s/T", r->folder, folders[_i]), *error = NULL;
-	struct queue_table *t;
-
-	ck_assert_int_eq(io_make_folders(path), RC_OK);
-	alone = (struct store){.config = r->config, .ex = &r->ex, .timers = &r->timers};
-	ck_assert_int_eq(queue_table_open(&alone, &t, &error), RC_UNSUPPORTED);
-	ck_assert_ptr_nonnull(strstr(error, folders[_i]));
-	free(error);
-	free(path);
-}
-END_TEST
-
 /* Any bytes in the files: it loads, and says something that can be. */
 START_TEST(rubbish_in_the_files_is_survived)
 {
@@ -804,7 +789,6 @@ Suite *suite_queue(void)
 	tcase_add_test(tc, nothing_stands_behind_a_hole);
 	tcase_add_test(tc, short_file_has_its_whole_entries_and_grows_again);
 	tcase_add_test(tc, larger_files_stop_the_start);
-	tcase_add_loop_test(tc, other_forms_of_queues_stop_the_start, 0, 2);
 	tcase_add_loop_test(tc, rubbish_in_the_files_is_survived, 0, 40);
 	tcase_add_test(tc, files_are_apaches);
 	tcase_add_loop_test(tc, a_queue_that_begins_late_is_filled_up, 0, (int)COUNT_OF(begins));

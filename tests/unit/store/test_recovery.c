@@ -402,6 +402,8 @@ static const struct {
 	{"config/consumerOffsets", "CURRENT", "RocksDB"},
 	{"config/rdb", "CURRENT", "RocksDB"},
 	{"dledger-n0", "data", "DLedger"},
+	{"consumequeue_rocksdb", "CURRENT", "RocksDB"},
+	{"consumequeue_ext", "topic", "enableConsumeQueueExt"},
 	{"batchconsumequeue", "topic", "BatchCQ"},
 	{"config", "tieredStoreMetadata.json", "tiered"},
 };
