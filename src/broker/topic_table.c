@@ -493,7 +493,7 @@ enum rc topic_table_refuse(const char *store_root, char **error)
 	bool is_read = false;
 
 	for (size_t i = 0; i < COUNT_OF(suffixes) && !is_read; i++) {
-		char *path = mem_printf("%s/config/" STATE_FILE "%s", store_root, suffixes[i]), *name = NULL;
+		char *path = mem_printf("%s/config/" TOPICS_FILE "%s", store_root, suffixes[i]), *name = NULL;
 		struct buf text = {0};
 
 		is_read = small_file_read(path, &text) == RC_OK && text.len > 0;
