@@ -51,6 +51,12 @@ static const struct {
 	{false, false, 255, 1, MESSAGE_MAGIC_V2},
 };
 
+/* By members: the padding between them is anything. */
+static bool is_same_host(const struct host *a, const struct host *b)
+{
+	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 && a->is_v6 == b->is_v6 && a->port == b->port;
+}
+
 START_TEST(what_is_encoded_is_decoded)
 {
 	struct message m = sample(), got;
@@ -73,8 +79,8 @@ START_TEST(what_is_encoded_is_decoded)
 	ck_assert_int_eq(got.sys_flag & SYS_FLAG_TRANSACTION_MASK, SYS_FLAG_TRANSACTION_COMMIT);
 	ck_assert_int_eq(got.born_timestamp, m.born_timestamp);
 	ck_assert_int_eq(got.store_timestamp, m.store_timestamp);
-	ck_assert_mem_eq(&got.born_host, &m.born_host, sizeof(m.born_host));
-	ck_assert_mem_eq(&got.store_host, &m.store_host, sizeof(m.store_host));
+	ck_assert(is_same_host(&got.born_host, &m.born_host));
+	ck_assert(is_same_host(&got.store_host, &m.store_host));
 	ck_assert_int_eq(got.reconsume_times, 2);
 	ck_assert_int_eq(got.prepared_transaction_offset, 99);
 	ck_assert_int_eq(got.queue_offset, 42);
@@ -219,12 +225,12 @@ START_TEST(message_ids)
 	ck_assert_str_eq(id, "0A01020300002A9F00000000075BCD15");
 	ck_assert_int_eq(message_id_decode(slice_of(id), &back, &offset), RC_OK);
 	ck_assert_int_eq(offset, 123456789);
-	ck_assert_mem_eq(&back, &h, sizeof(h));
+	ck_assert(is_same_host(&back, &h));
 	h = v6();
 	message_id_encode(&h, 1, id);
 	ck_assert_uint_eq(strlen(id), 56);
 	ck_assert_int_eq(message_id_decode(slice_of(id), &back, &offset), RC_OK);
-	ck_assert_mem_eq(&back, &h, sizeof(h));
+	ck_assert(is_same_host(&back, &h));
 	id[5] = 'g';
 	ck_assert_int_eq(message_id_decode(slice_of(id), &back, &offset), RC_MALFORMED);
 	ck_assert_int_eq(message_id_decode(SLICE_LIT("0A"), &back, &offset), RC_MALFORMED);
