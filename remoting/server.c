@@ -4,6 +4,9 @@
 #include "remoting/server.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -139,10 +142,27 @@ static void on_connection(uv_stream_t *stream, int status)
 
 /* ---- listening ---- */
 
+/* A kernel without IPv6 has no such socket; one with net.ipv6.conf.all.disable_ipv6 may have the socket but no address for it. */
+static bool has_ipv6(void)
+{
+	const struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_bound;
+
+	if (fd < 0)
+		return false;
+	is_bound = bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0;
+	close(fd);
+	return is_bound;
+}
+
 static int bind_address(struct listener *l, const char *address, int port)
 {
 	struct sockaddr_storage sa;
 
+	/* Java's wildcard takes both families: 0.0.0.0 in a broker.conf means every address of the host. */
+	if (strcmp(address, "0.0.0.0") == 0 && has_ipv6())
+		address = "::";
 	if (uv_ip4_addr(address, port, (struct sockaddr_in *)&sa) != 0 &&
 	    uv_ip6_addr(address, port, (struct sockaddr_in6 *)&sa) != 0)
 		return UV_EINVAL;

@@ -28,7 +28,8 @@ struct server;
 
 struct server *server_new(struct loop *loop, const struct server_options *options);
 
-/* Listen on a numeric address, IPv4 or IPv6; port 0 takes a free one. `key`: the configuration key to name when that fails.
+/* Listen on a numeric address, IPv4 or IPv6 ("0.0.0.0" and "::" take both families; the former only IPv4 where the host has no
+ * IPv6); port 0 takes a free one. `key`: the configuration key to name when that fails.
  * Returns RC_OK; else *error, a malloc'ed line that names address, reason and remedy. */
 enum rc server_listen(struct server *s, const char *address, int port, bool is_vip, const char *key, char **error);
 

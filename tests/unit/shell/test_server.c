@@ -381,6 +381,28 @@ START_TEST(graceful_close_sends_what_is_written)
 }
 END_TEST
 
+static void echo_over(int fd, const char *prefix)
+{
+	buf_clear(&out);
+	toy_request(&out, TOY_ECHO, 1, SLICE_LIT("x"));
+	toy_send(fd, out.data, out.len);
+	toy_expect_answer(fd, 1, NULL);
+	ck_assert_msg(strncmp(toy.last_address, prefix, strlen(prefix)) == 0, "the peer is called %s", toy.last_address);
+	close(fd);
+}
+
+/* As Java's sockets do: the default bindAddress serves both families, and a host that came over IPv4 has its IPv4 name. */
+static const char *const wildcards[] = {"0.0.0.0", "::"};
+
+START_TEST(a_wildcard_address_takes_both_families)
+{
+	toy_start_on(wildcards[_i], NULL);
+	echo_over(toy_connect(), "127.0.0.1:");
+	if (toy_has_ipv6())
+		echo_over(toy_connect_6(), "[::1]:");
+}
+END_TEST
+
 START_TEST(a_port_in_use_is_named_with_its_remedy)
 {
 	char *error = NULL, *expected;
@@ -417,6 +439,7 @@ Suite *suite_server(void)
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(limited, 60);
 	tcase_add_checked_fixture(limited, NULL, limited_teardown);
+	tcase_add_loop_test(limited, a_wildcard_address_takes_both_families, 0, sizeof(wildcards) / sizeof(wildcards[0]));
 	tcase_add_test(limited, an_idle_connection_is_closed);
 	tcase_add_test(limited, a_slow_reader_pauses_its_own_socket_and_gets_everything);
 	tcase_add_test(limited, a_reader_that_never_reads_is_dropped_after_a_while);

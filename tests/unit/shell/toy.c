@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "remoting/request.h"
 
 struct toy toy;
@@ -14,6 +15,7 @@ struct toy toy;
 static enum outcome handle_echo(struct request *req)
 {
 	toy.handled++;
+	mem_format(toy.last_address, sizeof(toy.last_address), "%s", req->peer->address);
 	return reply_body(req, req->cmd.body);
 }
 
@@ -71,7 +73,9 @@ void toy_defaults(struct server_options *options)
 	options->on_peer_close = on_peer_close;
 }
 
-void toy_start(const struct server_options *options)
+void toy_start(const struct server_options *options) { toy_start_on("127.0.0.1", options); }
+
+void toy_start_on(const char *address, const struct server_options *options)
 {
 	struct server_options defaults;
 	char *error = NULL;
@@ -82,8 +86,8 @@ void toy_start(const struct server_options *options)
 	loop_init(&toy.loop);
 	loop_hook_add(&toy.loop, LOOP_PHASE_CORE, &toy.hook);
 	toy.server = server_new(&toy.loop, options ? options : &defaults);
-	ck_assert_msg(server_listen(toy.server, "127.0.0.1", 0, false, "listenPort", &error) == RC_OK, "%s", error);
-	ck_assert_msg(server_listen(toy.server, "127.0.0.1", 0, true, "listenPort", &error) == RC_OK, "%s", error);
+	ck_assert_msg(server_listen(toy.server, address, 0, false, "listenPort", &error) == RC_OK, "%s", error);
+	ck_assert_msg(server_listen(toy.server, address, 0, true, "listenPort", &error) == RC_OK, "%s", error);
 }
 
 static void on_closed(void *ctx) { *(bool *)ctx = true; }
@@ -99,16 +103,44 @@ void toy_stop(void)
 	loop_fini(&toy.loop);
 }
 
+static int connect_to(const void *to, size_t len)
+{
+	int fd = socket(((const struct sockaddr *)to)->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	ck_assert_int_ge(fd, 0);
+	if (connect(fd, to, (socklen_t)len) != 0)
+		ck_assert_int_eq(errno, EINPROGRESS);
+	return fd;
+}
+
 int toy_connect(void)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server_port(toy.server, 0))};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_ge(fd, 0);
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
-		ck_assert_int_eq(errno, EINPROGRESS);
-	return fd;
+	return connect_to(&to, sizeof(to));
+}
+
+int toy_connect_6(void)
+{
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)server_port(toy.server, 0))};
+
+	to.sin6_addr = in6addr_loopback;
+	return connect_to(&to, sizeof(to));
+}
+
+bool toy_has_ipv6(void)
+{
+	struct sockaddr_in6 sa = {.sin6_family = AF_INET6};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool has = false;
+
+	sa.sin6_addr = in6addr_loopback;
+	if (fd >= 0) {
+		has = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0;
+		close(fd);
+	}
+	return has;
 }
 
 /* One turn that does not block for long. */

@@ -21,16 +21,19 @@ struct toy {
 	int handled, parked, canceled, peers_closed, turn_ends;
 	struct loop_hook hook; /* counts turns */
 	bool is_closed;
+	char last_address[64]; /* peer->address of the last TOY_ECHO */
 };
 extern struct toy toy;
 extern const struct dispatch toy_dispatch;
 
-void toy_start(
-	const struct server_options *options); /* NULL: defaults; listens on 127.0.0.1 and, as VIP, on ::1 when there is one */
-void toy_stop(void);                           /* closes what is left; asserts that everything is gone */
+void toy_start(const struct server_options *options); /* NULL: defaults; listens on 127.0.0.1, twice: the second as VIP */
+void toy_start_on(const char *address, const struct server_options *options);
+void toy_stop(void); /* closes what is left; asserts that everything is gone */
 void toy_defaults(struct server_options *options);
 
-int toy_connect(void); /* a non-blocking socket to the server */
+int toy_connect(void);   /* a non-blocking socket to the server, over 127.0.0.1 */
+int toy_connect_6(void); /* the same over ::1 */
+bool toy_has_ipv6(void); /* this machine has a ::1 */
 void toy_send(int fd, const void *bytes, size_t len);
 /* Runs the loop until `len` bytes have come (true) or the connection ended (false). */
 bool toy_receive(int fd, void *bytes, size_t len);
