@@ -28,6 +28,7 @@ public class Admin {
         p.setNamesrvAddr(args[0]);
         p.setInstanceName("producer");
         p.setSendMsgTimeout(30000);             /* the machine may be loaded */
+        p.setHeartbeatBrokerInterval(1000);     /* the first one finds no broker yet, the next would come 30 s later */
         p.start();
         return p;
     }
@@ -38,6 +39,7 @@ public class Admin {
         c.setInstanceName("consumer");
         c.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         c.setPersistConsumerOffsetInterval(500);
+        c.setHeartbeatBrokerInterval(1000);
         c.subscribe(args[1], "*");
         c.registerMessageListener((MessageListenerConcurrently) (messages, context) -> {
             seen.addAndGet(messages.size());
