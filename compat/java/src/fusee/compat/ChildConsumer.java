@@ -14,13 +14,15 @@ import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
 import org.apache.rocketmq.client.consumer.listener.ConsumeOrderlyStatus;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerOrderly;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.utils.MessageUtil;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.MessageExt;
 
 /** A push consumer in a JVM of its own, to be killed, with the client's default intervals. It prints "got BODY" for each message, and how many queues it holds. */
 final class ChildConsumer implements AutoCloseable {
     /** A JVM starts in one second, on a busy machine in half a minute. */
-    private static final Duration START = Duration.ofSeconds(90);
+    static final Duration START = Duration.ofSeconds(90);
 
     private final Process process;
     private final List<String> bodies = new ArrayList<>();
@@ -30,7 +32,7 @@ final class ChildConsumer implements AutoCloseable {
         this.process = process;
     }
 
-    /** model: "orderly" or "concurrently"; more JVM options as they stand on a command line. */
+    /** model: "orderly", "concurrently", or "replying" (to requests, "re: " and the body); more JVM options as they stand on a command line. */
     static ChildConsumer start(Site site, String group, String topic, String model, String... jvmOptions) throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx96m", "-XX:+UseSerialGC",
             "-Duser.home=" + System.getProperty("user.home")));
@@ -87,8 +89,12 @@ final class ChildConsumer implements AutoCloseable {
                 return ConsumeOrderlyStatus.SUCCESS;
             });
         } else {
+            DefaultMQProducer replier = args[3].equals("replying") ? replier(args[0]) : null;
             consumer.registerMessageListener((MessageListenerConcurrently) (batch, context) -> {
                 print(batch);
+                if (replier != null) {
+                    reply(replier, batch);
+                }
                 return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
             });
         }
@@ -99,6 +105,23 @@ final class ChildConsumer implements AutoCloseable {
                 System.out.println("queues " + now);
             }
             before = now;
+        }
+    }
+
+    private static DefaultMQProducer replier(String namesrv) throws Exception {
+        DefaultMQProducer replier = new DefaultMQProducer("child-" + ProcessHandle.current().pid());
+        replier.setNamesrvAddr(namesrv);
+        replier.start();
+        return replier;
+    }
+
+    private static void reply(DefaultMQProducer replier, List<MessageExt> batch) {
+        try {
+            for (MessageExt m : batch) {
+                replier.send(MessageUtil.createReplyMessage(m, ("re: " + new String(m.getBody(), StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8)));
+            }
+        } catch (Exception e) {
+            System.err.println("replying: " + e);
         }
     }
 

@@ -12,8 +12,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
-import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
-import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.remoting.protocol.RemotingCommand;
 import org.junit.jupiter.api.Test;
 
@@ -27,11 +25,6 @@ class WireTest extends ClientTest {
     private static final int GET_CONSUMER_LIST_BY_GROUP = 38;
     private static final int CHECK_CLIENT_CONFIG = 46;
     private static final int GET_ROUTE = 105;
-    private static final int GET_SYSTEM_TOPICS_FROM_NAMESRV = 304;
-    private static final int GET_SYSTEM_TOPICS_FROM_BROKER = 305;
-    private static final int GET_UNIT_TOPICS = 311;
-    private static final int GET_UNIT_SUBSCRIBED_TOPICS = 312;
-    private static final int GET_UNIT_SUBSCRIBED_ORDINARY_TOPICS = 313;
 
     private static final int SUCCESS = 0;
     private static final int SYSTEM_ERROR = 1;
@@ -175,43 +168,6 @@ class WireTest extends ClientTest {
     @Test
     void membersOfAnUnknownGroup() throws Exception {
         assertEquals(SYSTEM_ERROR, ask(site.broker(), GET_CONSUMER_LIST_BY_GROUP, "consumerGroup", fresh("group")).getCode());
-    }
-
-    @Test
-    void systemTopics() throws Exception {
-        RemotingCommand known = ask(site.namesrv(), GET_SYSTEM_TOPICS_FROM_NAMESRV);
-        assertEquals(SUCCESS, known.getCode(), known.getRemark());
-        assertContains(known, "\"" + Site.CLUSTER + "\"", "\"" + Site.BROKER_NAME + "\"", "\"brokerAddr\":\"" + site.broker() + "\"");
-        RemotingCommand made = ask(site.broker(), GET_SYSTEM_TOPICS_FROM_BROKER);
-        assertEquals(SUCCESS, made.getCode(), made.getRemark());
-        assertContains(made, "\"TBW102\"", "\"SELF_TEST_TOPIC\"", "\"SCHEDULE_TOPIC_XXXX\"", "\"OFFSET_MOVED_EVENT\"", "\"BenchmarkTest\"");
-    }
-
-    @Test
-    void unitTopics() throws Exception {
-        String topic = fresh("unit");
-        DefaultMQProducer producer = newProducer();
-        producer.setUnitMode(true);
-        producer.start();
-        producer.send(message(topic, "m"));
-        Wait.until("flag of the topic", () -> admin().examineTopicRouteInfo(topic).getQueueDatas().get(0).getTopicSysFlag() == 1);
-        String group = fresh("group");
-        DefaultMQPushConsumer consumer = newConsumer(group);
-        consumer.setUnitMode(true);
-        consumer.subscribe(topic, "*");
-        consumer.registerMessageListener(new Inbox().concurrently());
-        consumer.start();
-        Wait.until("flag of the retry topic", () -> admin().examineTopicRouteInfo("%RETRY%" + group).getQueueDatas().get(0).getTopicSysFlag() == 2);
-        assertContains(ask(site.namesrv(), GET_UNIT_TOPICS), "\"" + topic + "\"");
-        assertContains(ask(site.namesrv(), GET_UNIT_SUBSCRIBED_TOPICS), "\"%RETRY%" + group + "\"");
-        assertContains(ask(site.namesrv(), GET_UNIT_SUBSCRIBED_ORDINARY_TOPICS), "\"%RETRY%" + group + "\"");
-    }
-
-    private static void assertContains(RemotingCommand answer, String... parts) {
-        String body = new String(answer.getBody(), StandardCharsets.UTF_8);
-        for (String part : parts) {
-            assertTrue(body.contains(part), () -> part + " is not in " + body);
-        }
     }
 
     @Test

@@ -137,4 +137,62 @@ class Client5Test extends ClientTest {
         admin().createAndUpdateTopicConfig(site.broker(), config);
         assertEquals("NORMAL", admin().examineTopicConfig(site.broker(), topic).getAttributes().get("message.type"));
     }
+
+    /** 18 */
+    @Test
+    void severalTopicsAtOnce() throws Exception {
+        String one = fresh("one");
+        String two = fresh("two");
+        admin().createAndUpdateTopicConfigList(site.broker(), List.of(new TopicConfig(one, 1, 1, 6), new TopicConfig(two, 2, 2, 4)));
+        assertEquals(1, admin().examineTopicConfig(site.broker(), one).getReadQueueNums());
+        assertEquals(4, admin().examineTopicConfig(site.broker(), two).getPerm());
+        Wait.until("both routes", () -> hasRoute(one) && hasRoute(two));
+    }
+
+    /** 225 */
+    @Test
+    void severalGroupsAtOnce() throws Exception {
+        var one = Line.group(fresh("one"));
+        var two = Line.group(fresh("two"));
+        one.setRetryMaxTimes(1);
+        two.setRetryMaxTimes(2);
+        admin().createAndUpdateSubscriptionGroupConfigList(site.broker(), List.of(one, two));
+        assertEquals(1, admin().examineSubscriptionGroupConfig(site.broker(), one.getGroupName()).getRetryMaxTimes());
+        assertEquals(2, admin().examineSubscriptionGroupConfig(site.broker(), two.getGroupName()).getRetryMaxTimes());
+    }
+
+    /** 343, 345 */
+    @Test
+    void whatAGroupSubscribesTo() throws Exception {
+        String topic = topic(1);
+        String group = fresh("group");
+        Inbox inbox = new Inbox();
+        consumer(group, topic, "a || b", inbox.concurrently());
+        producer().send(new Message(topic, "a", "m".getBytes()));
+        inbox.await(1);
+        Wait.until("the topic of the group", () -> admin().queryTopicsByConsumer(group).getTopicList().contains(topic));
+        assertEquals("a || b", admin().querySubscription(group, topic).getSubString());
+    }
+
+    /** 353 */
+    @Test
+    void aGroupIsForbiddenToReadATopic() throws Exception {
+        String topic = topic(1);
+        String group = fresh("group");
+        admin().createAndUpdateSubscriptionGroupConfig(site.broker(), Line.group(group));
+        assertEquals(false, admin().updateAndGetGroupReadForbidden(site.broker(), group, topic, null).getReadable() == null);
+        var forbidden = admin().updateAndGetGroupReadForbidden(site.broker(), group, topic, false);
+        assertEquals(group, forbidden.getGroup());
+        assertEquals(topic, forbidden.getTopic());
+        assertEquals(false, forbidden.getReadable());
+        Inbox inbox = new Inbox();
+        consumer(group, topic, inbox.concurrently());
+        Inbox witness = new Inbox();
+        consumer(fresh("group"), topic, witness.concurrently());
+        send(producer(), topic, 0, 3);
+        witness.await(3);
+        assertEquals(0, inbox.size());
+        assertEquals(true, admin().updateAndGetGroupReadForbidden(site.broker(), group, topic, true).getReadable());
+        assertEquals(numbers(0, 3), inbox.await(3).distinctBodies());
+    }
 }
