@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
 """Kills the broker again and again under load, and holds what it has after each restart against what it had promised.
 
-    crash.py [--rounds N] [--seed S] [--first N] [--points] [--keep]
+    crash.py [--rounds N] [--power N] [--points [PATTERN]] [--short] [--seed S] [--first N] [--jobs N] [--keep]
 
 --rounds  random rounds; each has a kill at a random moment, or at a planned system call, or a power loss there
---points  also one pass over the named points: before, after and in the middle of each kind of call of each part of the store
+--power   rounds that all end with a power loss
+--points  one pass over the named points: before, after and in the middle of each kind of call of each part of the store; the load goes on
+          until the call comes, however slow the machine is
+--short   10 rounds, 10 power losses and the named points: what `./dev test` runs.  Without any of these: 200 rounds and the named points
 --seed    repeats a run: the same stores and the same plan of kills
 --first   begins at that round (a store's first one), to repeat a failure sooner
+--jobs    stores that are worked on at one time
 A round that fails prints what was violated and keeps its folder.  Ends with "N passed, N failed".
 """
 
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import random
 import sys
@@ -27,7 +33,8 @@ from remoting import Closed                                 # noqa: E402
 
 ROUNDS_OF_A_STORE = 6
 OFFSET_SECONDS = 4.0            # flushConsumerOffsetInterval is 200 ms here; the default's 5 s would need longer rounds
-POINT_SECONDS = 12.0            # a planned call comes within that time
+POINT_SECONDS = 600.0           # a named point must come; the load that leads to it may take its time
+STALL_SECONDS = 60.0            # but it must move
 
 # Every kind of call that changes the store, with the largest N that a load reaches soon.
 POINTS = [
@@ -45,15 +52,17 @@ POINTS = [
 class Store:
     """A store and its history, for some rounds."""
 
-    def __init__(self, rng, deletes=None):
+    def __init__(self, rng, deletes=None, is_small=False):
+        """is_small: small files of every kind, so that each kind of call comes soon."""
         self.deletes = rng.random() < 0.4 if deletes is None else deletes
         self.sync = rng.random() < 0.5
-        self.segment = rng.choice([262144, 524288, 1 << 20])
+        self.segment = 262144 if is_small else rng.choice([262144, 524288, 1 << 20])
+        queue_file, keys = (4000, 2000) if is_small else (rng.choice([4000, 12000, 60000]), rng.choice([2000, 8000]))
         self.has_lost_tail = self.may_have_holes = False
         self.history = History()
         self.broker = CrashBroker({
-            "mappedFileSizeCommitLog": self.segment, "mappedFileSizeConsumeQueue": rng.choice([4000, 12000, 60000]),
-            "maxHashSlotNum": 500, "maxIndexNum": rng.choice([2000, 8000]), "flushDiskType": "SYNC_FLUSH" if self.sync else "ASYNC_FLUSH",
+            "mappedFileSizeCommitLog": self.segment, "mappedFileSizeConsumeQueue": queue_file,
+            "maxHashSlotNum": 500, "maxIndexNum": keys, "flushDiskType": "SYNC_FLUSH" if self.sync else "ASYNC_FLUSH",
             "flushIntervalCommitLog": rng.choice([20, 200]), "flushIntervalConsumeQueue": rng.choice([50, 300]),
             "flushConsumerOffsetInterval": 200, "flushDelayOffsetInterval": 200, "messageDelayLevel": "1s 2s", "syncFlushTimeout": 60000,
             "diskMaxUsedSpaceRatio": 99, "fileReservedTime": 0 if self.deletes else 72})
@@ -65,19 +74,21 @@ class Store:
 class Plan:
     """How a round's broker ends."""
 
-    def __init__(self, rng):
-        kind = rng.random()
+    must_reach = False
+
+    def __init__(self, rng, power=False):
+        kind = 1 if power else rng.random()
         self.seconds = rng.uniform(0.1, 1.2) if rng.random() < 0.9 else 6.0
         self.point = self.power = None
         if kind < 0.3:
             return
         self.seconds = 2.5
-        if kind < 0.65:
+        if kind < 0.65 or (power and rng.random() < 0.5):
             self.point = f"{rng.choice(['before', 'after', 'during'])}:any:any:{int(10 ** rng.uniform(0, 3.2))}"
         else:
             call, area, most = rng.choice(POINTS)
             self.point = f"{rng.choice(['before', 'after', 'during'])}:{call}:{area}:{rng.randint(1, most)}"
-        if rng.random() < 0.55:
+        if power or rng.random() < 0.55:
             self.power = rng.randrange(1 << 30)
 
     def __str__(self):
@@ -86,8 +97,25 @@ class Plan:
 
 
 class NamedPlan(Plan):
-    def __init__(self, when, call, area, most, power, rng):
-        self.point, self.seconds, self.power = f"{when}:{call}:{area}:{rng.randint(1, most)}", POINT_SECONDS, power
+    must_reach = True
+
+    def __init__(self, when, call, area, most, rng):
+        self.point, self.seconds = f"{when}:{call}:{area}:{rng.randint(1, most)}", POINT_SECONDS
+        self.power = rng.randrange(1 << 30) if rng.random() < 0.5 else None
+
+
+def wait_for_the_end(broker, history, plan):
+    """Until the planned call ended the broker; or the plan's seconds are over, or nothing moves.  True: it ended."""
+    began = moved = time.monotonic()
+    count = history.acknowledged
+    while broker.running():
+        now = time.monotonic()
+        if history.acknowledged != count:
+            count, moved = history.acknowledged, now
+        if now - began > plan.seconds or now - moved > STALL_SECONDS:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def live(store, plan, name, seed):
@@ -97,12 +125,9 @@ def live(store, plan, name, seed):
     try:
         broker.start(plan.point, plan.power)
         make_groups(broker.port)
-        load = Load(broker.port, history, name, f"{seed}/{name}", delays=not store.deletes, deletes=store.deletes)
+        load = Load(broker.port, history, name, f"{seed}/{name}", delays=not store.deletes, deletes=store.deletes, is_eager=plan.must_reach)
         load.start()
-        deadline = time.monotonic() + plan.seconds
-        while broker.running() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        reached = not broker.running()
+        reached = wait_for_the_end(broker, history, plan)
         died_at = time.monotonic()
         broker.kill()
         errors = load.join()
@@ -139,79 +164,96 @@ def verify(store, rng):
         raise Violation(f"exit status {store.broker.process.returncode} of an orderly stop")
 
 
-class Run:
-    def __init__(self, seed, keep):
-        self.seed, self.keep, self.passed, self.failed, self.store = seed, keep, 0, 0, None
+class Group:
+    """Rounds that follow one another on one store, or on as many as fail."""
 
-    def new_store(self, rng, deletes=None):
-        self.close()
-        self.store = Store(rng, deletes)
+    def __init__(self, deletes=None, is_small=False):
+        self.deletes, self.is_small, self.rounds = deletes, is_small, []
 
-    def close(self, keep=False):
-        if self.store:
-            self.store.broker.close(keep or self.keep)
-        self.store = None
+    def run(self, seed, keep):
+        """Returns (passed, failed)."""
+        store, passed, failed = None, 0, 0
+        for name, plan, rng in self.rounds:
+            store = store or Store(random.Random(f"{seed}/store/{name}"), self.deletes, self.is_small)
+            if self.round(seed, store, name, plan, rng):
+                passed += 1
+            else:                       # left to look at, and not used again
+                failed += 1
+                store = None
+        if store:
+            store.broker.close(keep)
+        return passed, failed
 
-    def round(self, name, plan, rng, must_reach=False):
-        """True when it passed.  The store of one that failed is left to look at, and not used again."""
-        began, store = time.monotonic(), self.store
+    def round(self, seed, store, name, plan, rng):
+        began = time.monotonic()
         try:
-            reached = live(store, plan, name, self.seed)
+            reached = live(store, plan, name, seed)
             verify(store, rng)
-            if must_reach and not reached:
-                raise Violation("the load never came to this call")
-            self.passed += 1
+            if plan.must_reach and not reached:
+                raise Violation(f"the load never came to this call, or stood still for {STALL_SECONDS} s")
             print(f"ok {name}: {plan}{'' if reached or not plan.point else ' (not reached)'}; {store}; "
                   f"{store.history.acknowledged} acknowledged, {time.monotonic() - began:.1f} s", flush=True)
             return True
         except (Violation, Exception) as e:     # noqa: BLE001  whatever it is, the round failed
-            self.failed += 1
-            print(f"not ok {name}: {plan}; {store}; seed {self.seed}; folder {store.broker.folder}\n"
+            print(f"not ok {name}: {plan}; {store}; seed {seed}; folder {store.broker.folder}\n"
                   f"#   {type(e).__name__}: {e}", flush=True)
-            self.close(keep=True)
+            store.broker.close(keep=True)
             return False
 
-    def random_rounds(self, first, count):
-        for n in range(first, first + count):
-            if self.store is None or n % ROUNDS_OF_A_STORE == 0:
-                self.new_store(random.Random(f"{self.seed}/store/{n}"))
-            rng = random.Random(f"{self.seed}/round/{n}")
-            self.round(f"r{n}", Plan(rng), rng)
 
-    def named_points(self, pattern):
-        self.close()
-        for i, (call, area, most) in enumerate(POINTS):
-            for when in ["before", "after"] + (["during"] if call in ("pwritev", "write") else []):
-                rng = random.Random(f"{self.seed}/{when}/{call}/{area}")
-                power = rng.randrange(1 << 30) if rng.random() < 0.5 else None
-                plan = NamedPlan(when, call, area, most, power, rng)
-                deletes = call == "unlink"
-                if pattern not in plan.point:
-                    continue
-                # What happens once in the life of a store needs a new one.
-                if self.store is None or self.store.deletes != deletes or area in ("abort", "checkpoint", "other") or call == "mkdir" or i % 4 == 0:
-                    self.new_store(random.Random(f"{self.seed}/store/{call}/{area}/{when}"), deletes)
-                self.round(f"n{i}{when[0]}", plan, rng, must_reach=True)
+def random_groups(seed, first, count, letter="r"):
+    groups = []
+    for n in range(first, first + count):
+        if not groups or n % ROUNDS_OF_A_STORE == 0:
+            groups.append(Group())
+        rng = random.Random(f"{seed}/round/{letter}{n}")
+        groups[-1].rounds.append((f"{letter}{n}", Plan(rng, power=letter == "p"), rng))
+    return groups
+
+
+def point_groups(seed, pattern):
+    """What happens once in the life of a store needs a new one."""
+    groups = []
+    for i, (call, area, most) in enumerate(POINTS):
+        group = None
+        for when in ["before", "after"] + (["during"] if call in ("pwritev", "write") else []):
+            rng = random.Random(f"{seed}/{when}/{call}/{area}")
+            plan = NamedPlan(when, call, area, most, rng)
+            if pattern not in plan.point:
+                continue
+            if group is None or area in ("abort", "checkpoint", "other") or call == "mkdir":
+                group = Group(deletes=call == "unlink", is_small=True)
+                groups.append(group)
+            group.rounds.append((f"n{i}{when[0]}", plan, rng))
+    return groups
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--rounds", type=int, default=200)
+    p.add_argument("--rounds", type=int, default=0)
+    p.add_argument("--power", type=int, default=0)
+    p.add_argument("--points", nargs="?", const="", default=None, metavar="PATTERN")
+    p.add_argument("--short", action="store_true")
     p.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     p.add_argument("--first", type=int, default=0)
-    p.add_argument("--points", nargs="?", const="", default=None, metavar="PATTERN")
+    p.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 2)
     p.add_argument("--keep", action="store_true")
     args = p.parse_args()
+    if args.short:
+        args.rounds, args.power, args.points = 10, 10, ""
+    elif not args.rounds and not args.power and args.points is None:
+        args.rounds, args.points = 200, ""
     print(f"seed {args.seed}", flush=True)
-    run = Run(args.seed, args.keep)
-    try:
-        run.random_rounds(args.first, args.rounds)
-        if args.points is not None:
-            run.named_points(args.points)
-    finally:
-        run.close()
-        print(f"{run.passed} passed, {run.failed} failed", flush=True)
-    sys.exit(1 if run.failed else 0)
+    groups = random_groups(args.seed, args.first, args.rounds) + random_groups(args.seed, args.first, args.power, "p")
+    if args.points is not None:
+        groups += point_groups(args.seed, args.points)
+    passed = failed = 0
+    with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
+        for work in [pool.submit(group.run, args.seed, args.keep) for group in groups]:
+            good, bad = work.result()
+            passed, failed = passed + good, failed + bad
+    print(f"{passed} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -54,8 +54,9 @@ class Producer(Worker):
     """Keeps `window` sends on their way, on one connection; so its messages stand in each queue in the order they were sent in."""
 
     def work(self, c):
-        waiting, window, number = {}, self.rng.choice([1, 4, 16, 48]), 0
-        pace = self.rng.choice([0, 0, 0.001, 0.01])     # seconds between two rounds of sends; files are small here, and their syncs slow
+        waiting, window, number = {}, self.rng.choice([16, 48] if self.load.is_eager else [1, 4, 16, 48]), 0
+        # Seconds between two rounds of sends; files are small here, and their syncs slow.
+        pace = 0 if self.load.is_eager else self.rng.choice([0, 0, 0.001, 0.01])
         new_topic = f"New-{self.load.name}-{self.label}"
         while True:
             while len(waiting) < window and not self.load.is_over:
@@ -129,8 +130,10 @@ class Cleaner(Worker):
 
 
 class Load:
-    def __init__(self, port, history, name, seed, delays, deletes):
-        self.port, self.history, self.name, self.seed, self.delays = port, history, name, seed, delays
+    """is_eager: as fast as it goes, so that a planned call comes soon."""
+
+    def __init__(self, port, history, name, seed, delays, deletes, is_eager=False):
+        self.port, self.history, self.name, self.seed, self.delays, self.is_eager = port, history, name, seed, delays, is_eager
         self.over = threading.Event()
         self.workers = [Producer(self, f"p{i}") for i in range(3)]
         self.workers += [Consumer(self, "c0", TOPICS[0], GROUPS[0]), Consumer(self, "c1", TOPICS[1], GROUPS[1])]
