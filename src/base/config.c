@@ -166,6 +166,32 @@ void config_free(const struct config_schema *s, void *config)
 	}
 }
 
+void *config_new(const struct config_schema *s)
+{
+	void *config = mem_zalloc(s->config_bytes);
+
+	config_defaults(s, config);
+	return config;
+}
+
+void config_destroy(const struct config_schema *s, void *config)
+{
+	if (config == NULL)
+		return;
+	config_free(s, config);
+	free(config);
+}
+
+void config_fill(char **member, char *value)
+{
+	if (*member != NULL && **member != '\0') {
+		free(value);
+		return;
+	}
+	free(*member);
+	*member = value;
+}
+
 const struct config_row *config_find(const struct config_schema *s, struct slice key)
 {
 	for (size_t i = 0; i < s->count; i++)

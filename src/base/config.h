@@ -37,7 +37,23 @@ struct config_row {
 struct config_schema {
 	const struct config_row *rows;
 	size_t count;
+	size_t config_bytes; /* size of the struct, for config_new */
 };
+
+/* What a *_keys.def file becomes. HONOURED(kind, member, key, default, min, max, choices, flags) is a key that the code uses: a member
+ * of the struct, and a row. KNOWN(kind, key, default, flags) is one without effect: a place in the array `kept` of the struct, and a row. */
+#define CONFIG_MEMBER_STRING(member) char *member;
+#define CONFIG_MEMBER_INT(member) int32_t member;
+#define CONFIG_MEMBER_LONG(member) int64_t member;
+#define CONFIG_MEMBER_BOOL(member) bool member;
+#define CONFIG_MEMBER_DOUBLE(member) double member;
+#define CONFIG_MEMBER_ENUM(member) int member;
+
+#define CONFIG_ROW_HONOURED(type, kind, member, key, default_text, min, max, choices, flags)                                     \
+	{#key, CONFIG_##kind, offsetof(type, member), default_text, min, max, choices, flags},
+#define CONFIG_ROW_KNOWN(type, place, kind, key, default_text, flags)                                                            \
+	{#key, CONFIG_##kind,        offsetof(type, kept) + (place) * sizeof(char *), default_text, INT64_MIN, INT64_MAX,        \
+	 NULL, (flags) | CONFIG_KEPT},
 
 /* What a load found: text, one problem a line, without newline at the end of the last; empty = none. */
 struct config_report {
@@ -48,6 +64,13 @@ void config_report_free(struct config_report *r);
 /* Set every member to its default; `config` is memory of any content. Asserts that each default is valid. */
 void config_defaults(const struct config_schema *s, void *config);
 void config_free(const struct config_schema *s, void *config); /* the strings */
+
+/* The same for a struct of its own: allocated with its defaults; freed with its strings (NULL is fine). */
+void *config_new(const struct config_schema *s);
+void config_destroy(const struct config_schema *s, void *config);
+
+/* Give a string that is unset or empty the value that was worked out for it. Takes over `value`. */
+void config_fill(char **member, char *value);
 
 /* Read a properties file over the present values. All problems of the file are reported, not only the first; good lines are applied
  * also when others are bad. Unknown key: a warning that names the nearest known key. A kept key that is set to something else than

@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,4 +79,22 @@ char *host_info_home(void)
 		return mem_strdup(home);
 	account = getpwuid(getuid());
 	return mem_strdup(account != NULL && account->pw_dir != NULL ? account->pw_dir : ".");
+}
+
+char *host_info_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return mem_strdup(value != NULL ? value : "");
+}
+
+int host_info_processors(void)
+{
+	cpu_set_t set;
+	long online;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+		return CPU_COUNT(&set);
+	online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online > 0 ? (int)online : 1;
 }

@@ -13,4 +13,10 @@ char *host_info_name(const char *otherwise);
 /* $HOME, else the account's folder, else ".". */
 char *host_info_home(void);
 
+/* A variable of the environment, "" when it is not there. */
+char *host_info_environment(const char *name);
+
+/* Processors that this process may use, 1 or more; what Java's availableProcessors says, but for the quota of a container. */
+int host_info_processors(void);
+
 #endif

@@ -6,49 +6,19 @@
 #include "base/mem.h"
 #include "store/store.h"
 
-#define HONOURED(kind, member, key, default_text, min, max, choices, flags)                                                      \
-	{#key, CONFIG_##kind, offsetof(struct broker_config, member), default_text, min, max, choices, flags},
+#define HONOURED(...) CONFIG_ROW_HONOURED(struct broker_config, __VA_ARGS__)
 #define KNOWN(kind, key, default_text, flags)                                                                                    \
-	{#key,                                                                                                                   \
-	 CONFIG_##kind,                                                                                                          \
-	 offsetof(struct broker_config, kept) + BROKER_KEPT_##key * sizeof(char *),                                              \
-	 default_text,                                                                                                           \
-	 INT64_MIN,                                                                                                              \
-	 INT64_MAX,                                                                                                              \
-	 NULL,                                                                                                                   \
-	 (flags) | CONFIG_KEPT},
+	CONFIG_ROW_KNOWN(struct broker_config, BROKER_KEPT_##key, kind, key, default_text, flags)
 
 static const struct config_row rows[] = {
 #include "broker/broker_config_keys.def"
 };
 
-const struct config_schema broker_config_schema = {rows, COUNT_OF(rows)};
+const struct config_schema broker_config_schema = {rows, COUNT_OF(rows), sizeof(struct broker_config)};
 
-struct broker_config *broker_config_new(void)
-{
-	struct broker_config *c = mem_zalloc(sizeof(*c));
+struct broker_config *broker_config_new(void) { return config_new(&broker_config_schema); }
 
-	config_defaults(&broker_config_schema, c);
-	return c;
-}
-
-void broker_config_free(struct broker_config *c)
-{
-	if (c == NULL)
-		return;
-	config_free(&broker_config_schema, c);
-	free(c);
-}
-
-static void set_if_unset(char **member, char *value)
-{
-	if (*member != NULL && **member != '\0') {
-		free(value);
-		return;
-	}
-	free(*member);
-	*member = value;
-}
+void broker_config_free(struct broker_config *c) { config_destroy(&broker_config_schema, c); }
 
 static enum rc check_together(const struct broker_config *c, char **error)
 {
@@ -76,14 +46,40 @@ static enum rc check_together(const struct broker_config *c, char **error)
 
 static enum rc check_texts(const struct broker_config *c, char **error);
 
+/* Apache's defaults that depend on the number of processors: base + each * processors, at most `most` unless that is 0. */
+static const struct {
+	int place; /* in kept */
+	int base, each, most;
+} counts[] = {
+	{BROKER_KEPT_sendMessageThreadPoolNums, 0, 1, 4},          {BROKER_KEPT_putMessageFutureThreadPoolNums, 0, 1, 4},
+	{BROKER_KEPT_pullMessageThreadPoolNums, 16, 2, 0},         {BROKER_KEPT_litePullMessageThreadPoolNums, 16, 2, 0},
+	{BROKER_KEPT_processReplyMessageThreadPoolNums, 16, 2, 0}, {BROKER_KEPT_queryMessageThreadPoolNums, 8, 1, 0},
+	{BROKER_KEPT_heartbeatThreadPoolNums, 0, 1, 32},           {BROKER_KEPT_endTransactionThreadPoolNums, 8, 2, 0},
+	{BROKER_KEPT_clientCallbackExecutorThreads, 0, 1, 0},
+};
+
+/* Nothing here has such pools; tools and people who compare two brokers see what Apache's would have. */
+static void fill_counts(struct broker_config *c)
+{
+	for (size_t i = 0; i < COUNT_OF(counts); i++) {
+		int n = counts[i].base + counts[i].each * host_info_processors();
+
+		if (counts[i].most > 0 && n > counts[i].most)
+			n = counts[i].most;
+		config_fill(&c->kept[counts[i].place], mem_printf("%d", n));
+	}
+}
+
 enum rc broker_config_resolve(struct broker_config *c, const char *user_home, char **error)
 {
-	set_if_unset(&c->broker_ip1, host_info_local_address());
-	set_if_unset(&c->broker_ip2, mem_strdup(c->broker_ip1));
-	set_if_unset(&c->broker_name, host_info_name("DEFAULT_BROKER"));
-	set_if_unset(&c->store_path_root_dir, mem_printf("%s/store", user_home));
-	set_if_unset(&c->store_path_commit_log, mem_printf("%s/commitlog", c->store_path_root_dir));
-	set_if_unset(&c->log_path, mem_printf("%s/logs/rocketmqlogs", user_home));
+	config_fill(&c->broker_ip1, host_info_local_address());
+	config_fill(&c->broker_ip2, mem_strdup(c->broker_ip1));
+	config_fill(&c->broker_name, host_info_name("DEFAULT_BROKER"));
+	config_fill(&c->store_path_root_dir, mem_printf("%s/store", user_home));
+	config_fill(&c->store_path_commit_log, mem_printf("%s/commitlog", c->store_path_root_dir));
+	config_fill(&c->log_path, mem_printf("%s/logs/rocketmqlogs", user_home));
+	fill_counts(c);
+	config_fill(&c->kept[BROKER_KEPT_rocketmqHome], host_info_environment("ROCKETMQ_HOME"));
 	if (c->ha_listen_port == 0)
 		c->ha_listen_port = c->listen_port + 1;
 	if (c->broker_role != BROKER_ROLE_SLAVE)

@@ -19,13 +19,6 @@ enum {
 enum { FLUSH_DISK_SYNC, FLUSH_DISK_ASYNC };   /* flush_disk_type */
 enum { REQUEST_MODE_PULL, REQUEST_MODE_POP }; /* default_message_request_mode */
 
-#define CONFIG_MEMBER_STRING(member) char *member;
-#define CONFIG_MEMBER_INT(member) int32_t member;
-#define CONFIG_MEMBER_LONG(member) int64_t member;
-#define CONFIG_MEMBER_BOOL(member) bool member;
-#define CONFIG_MEMBER_DOUBLE(member) double member;
-#define CONFIG_MEMBER_ENUM(member) int member;
-
 enum {
 #define HONOURED(kind, member, key, default_text, min, max, choices, flags)
 #define KNOWN(kind, key, default_text, flags) BROKER_KEPT_##key,

@@ -5,11 +5,6 @@
 
 #include "base/config.h"
 
-#define NAMESRV_MEMBER_STRING(member) char *member;
-#define NAMESRV_MEMBER_INT(member) int32_t member;
-#define NAMESRV_MEMBER_LONG(member) int64_t member;
-#define NAMESRV_MEMBER_BOOL(member) bool member;
-
 enum {
 #define HONOURED(kind, member, key, default_text, min, max, choices, flags)
 #define KNOWN(kind, key, default_text, flags) NAMESRV_KEPT_##key,
@@ -20,7 +15,7 @@ enum {
 };
 
 struct namesrv_config {
-#define HONOURED(kind, member, key, default_text, min, max, choices, flags) NAMESRV_MEMBER_##kind(member)
+#define HONOURED(kind, member, key, default_text, min, max, choices, flags) CONFIG_MEMBER_##kind(member)
 #define KNOWN(kind, key, default_text, flags)
 #include "namesrv/namesrv_config_keys.def"
 #undef HONOURED
