@@ -19,7 +19,7 @@ struct remote {
 	struct list link;
 	struct client *client;
 	char *address, *host, *port; /* address "host:port" as given */
-	struct conn *conn;           /* being connected or connected; NULL: idle */
+	struct conn_peer *conn;      /* being connected or connected; NULL: idle */
 	struct addrinfo *resolved;   /* of getaddrinfo, or NULL */
 	const struct addrinfo *next; /* to try */
 	struct sockaddr_storage numeric;
@@ -31,7 +31,7 @@ struct remote {
 
 struct client {
 	struct outbound base;
-	struct conn_set set;
+	struct conn_peers peers;
 	struct client_options options;
 	struct list remotes;
 	struct list failed; /* calls that could not even start */
@@ -52,7 +52,7 @@ struct resolution {
 struct out_call { /* one call, on its way through peer_call */
 	peer_answer_fn *on_answer;
 	void *ctx;
-	struct conn *conn;
+	struct conn_peer *conn;
 };
 
 struct failed_call { /* answered in the next turn */
@@ -86,7 +86,7 @@ static void resolution_let_go(struct remote *r)
 static void remote_free(struct remote *r)
 {
 	resolution_let_go(r);
-	timer_stop(&r->client->set.loop->timers, &r->wait);
+	timer_stop(&r->client->peers.set.loop->timers, &r->wait);
 	list_remove(&r->link);
 	r->client->remote_count--;
 	uv_freeaddrinfo(r->resolved);
@@ -171,7 +171,7 @@ static void connect_next(struct remote *r);
 /* Every address failed: the calls of this connection fail, the next attempt waits. */
 static void attempt_failed(struct remote *r, const char *why)
 {
-	struct loop *loop = r->client->set.loop;
+	struct loop *loop = r->client->peers.set.loop;
 
 	r->backoff_ms = r->backoff_ms == 0 ? CLIENT_BACKOFF_MIN_MS : r->backoff_ms * 2;
 	if (r->backoff_ms > CLIENT_BACKOFF_MAX_MS)
@@ -180,12 +180,13 @@ static void attempt_failed(struct remote *r, const char *why)
 	timer_stop(&loop->timers, &r->wait);
 	log_warn(module, "cannot connect to '%s': %s", r->address, why);
 	if (r->conn != NULL)
-		conn_shut(r->conn);
+		conn_shut(&r->conn->conn);
 	r->conn = NULL;
 }
 
-static void on_renewed(struct conn *conn)
+static void on_renewed(struct conn *of)
 {
+	struct conn_peer *conn = CONTAINER_OF(of, struct conn_peer, conn);
 	struct remote *r = conn->owner;
 
 	if (r->conn == conn)
@@ -195,40 +196,40 @@ static void on_renewed(struct conn *conn)
 /* This address failed: a fresh socket for the next one, if there is one. */
 static void address_failed(struct remote *r, const char *why)
 {
-	timer_stop(&r->client->set.loop->timers, &r->wait);
+	timer_stop(&r->client->peers.set.loop->timers, &r->wait);
 	if (r->next == NULL) {
 		attempt_failed(r, why);
 		return;
 	}
-	conn_renew(r->conn, on_renewed);
+	conn_renew(&r->conn->conn, on_renewed);
 }
 
 static void on_connected(uv_connect_t *req, int status)
 {
-	struct conn *conn = req->data;
+	struct conn_peer *conn = req->data;
 	struct remote *r = conn->owner;
 
-	loop_enter(conn->set->loop);
-	if (conn->is_closing || status == UV_ECANCELED || r->conn != conn)
+	loop_enter(conn->conn.set->loop);
+	if (conn->conn.is_closing || status == UV_ECANCELED || r->conn != conn)
 		return;
 	if (status < 0) {
 		address_failed(r, uv_strerror(status));
 		return;
 	}
-	timer_stop(&conn->set->loop->timers, &r->wait);
+	timer_stop(&conn->conn.set->loop->timers, &r->wait);
 	r->backoff_ms = 0;
-	conn_start(conn);
+	conn_peer_start(conn);
 }
 
 static void connect_to(struct remote *r, const struct sockaddr *sa)
 {
-	struct loop *loop = r->client->set.loop;
+	struct loop *loop = r->client->peers.set.loop;
 	int status;
 
-	r->conn->connect.data = r->conn;
+	r->conn->conn.connect.data = r->conn;
 	r->is_backing_off = false;
 	timer_start(&loop->timers, &r->wait, r->client->options.connect_timeout_ms);
-	status = uv_tcp_connect(&r->conn->connect, &r->conn->tcp, sa, on_connected);
+	status = uv_tcp_connect(&r->conn->conn.connect, &r->conn->conn.tcp, sa, on_connected);
 	if (status < 0)
 		address_failed(r, uv_strerror(status));
 }
@@ -255,7 +256,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 		uv_freeaddrinfo(res);
 		return;
 	}
-	loop_enter(r->client->set.loop);
+	loop_enter(r->client->peers.set.loop);
 	r->resolution = NULL;
 	if (r->conn == NULL) {
 		uv_freeaddrinfo(res);
@@ -290,7 +291,7 @@ static void begin_attempt(struct remote *r)
 	r->resolution = mem_zalloc(sizeof(*r->resolution));
 	r->resolution->remote = r;
 	r->resolution->req.data = r->resolution;
-	status = uv_getaddrinfo(&r->client->set.loop->uv, &r->resolution->req, on_resolved, r->host, r->port, &hints);
+	status = uv_getaddrinfo(&r->client->peers.set.loop->uv, &r->resolution->req, on_resolved, r->host, r->port, &hints);
 	if (status < 0) {
 		free(r->resolution);
 		r->resolution = NULL;
@@ -313,15 +314,15 @@ static void on_wait_over(struct timer *t)
 }
 
 /* A connection that takes output: the present one, or a new one that is on its way. NULL: no handle. */
-static struct conn *remote_conn(struct remote *r)
+static struct conn_peer *remote_conn(struct remote *r)
 {
 	struct client *c = r->client;
-	uint64_t now_ms = c->set.loop->timers.now_ms;
+	uint64_t now_ms = c->peers.set.loop->timers.now_ms;
 
-	if (r->conn != NULL && !r->conn->is_closing)
+	if (r->conn != NULL && !r->conn->conn.is_closing)
 		return r->conn;
-	timer_stop(&c->set.loop->timers, &r->wait);
-	r->conn = conn_new(&c->set, c->options.dispatch ? c->options.dispatch : &no_dispatch, c->options.core);
+	timer_stop(&c->peers.set.loop->timers, &r->wait);
+	r->conn = conn_peer_new(&c->peers, c->options.dispatch ? c->options.dispatch : &no_dispatch, c->options.core);
 	if (r->conn == NULL)
 		return NULL;
 	r->conn->owner = r;
@@ -329,7 +330,7 @@ static struct conn *remote_conn(struct remote *r)
 	mem_format(r->conn->peer->address, sizeof(r->conn->peer->address), "%s", r->address);
 	/* Never inside the call: a connect that fails at once would fail the call before it was made. */
 	r->is_backing_off = true;
-	timer_start_at(&c->set.loop->timers, &r->wait, r->next_try_ms > now_ms ? r->next_try_ms : now_ms);
+	timer_start_at(&c->peers.set.loop->timers, &r->wait, r->next_try_ms > now_ms ? r->next_try_ms : now_ms);
 	return r->conn;
 }
 
@@ -353,14 +354,14 @@ static void fail_later(struct client *c, enum rc rc, peer_answer_fn *on_answer, 
 	f = mem_zalloc(sizeof(*f));
 	*f = (struct failed_call){.client = c, .timer.on_timer = on_fail_now, .on_answer = on_answer, .ctx = ctx, .rc = rc};
 	list_append(&c->failed, &f->link);
-	timer_start(&c->set.loop->timers, &f->timer, 0);
+	timer_start(&c->peers.set.loop->timers, &f->timer, 0);
 }
 
 static void on_answer_of_peer(void *ctx, enum rc rc, const struct command *answer)
 {
 	struct out_call *call = ctx;
 
-	if (rc == RC_CLOSED && !call->conn->was_connected)
+	if (rc == RC_CLOSED && !call->conn->conn.was_connected)
 		rc = RC_UNREACHABLE;
 	call->on_answer(call->ctx, rc, answer);
 	free(call);
@@ -372,10 +373,10 @@ static void client_call(struct outbound *o, const char *address, int32_t code, c
 	struct client *c = CONTAINER_OF(o, struct client, base);
 	struct out_call *call = NULL;
 	struct remote *r = NULL;
-	struct conn *conn;
+	struct conn_peer *conn;
 	enum rc rc;
 
-	loop_enter(c->set.loop);
+	loop_enter(c->peers.set.loop);
 	rc = c->is_closing ? RC_CLOSED : remote_open(c, address, &r);
 	if (rc != RC_OK) {
 		if (rc == RC_INVALID)
@@ -399,7 +400,7 @@ static void client_call(struct outbound *o, const char *address, int32_t code, c
 
 static void check_closed(struct client *c)
 {
-	if (!c->is_closing || c->is_closed || c->set.count > 0 || timer_is_running(&c->idle))
+	if (!c->is_closing || c->is_closed || c->peers.set.count > 0 || timer_is_running(&c->idle))
 		return;
 	c->is_closed = true;
 	c->on_closed(c->ctx);
@@ -407,16 +408,16 @@ static void check_closed(struct client *c)
 
 static void on_idle(struct timer *t) { check_closed(CONTAINER_OF(t, struct client, idle)); }
 
-static void on_gone(struct conn_set *set, struct conn *conn)
+static void on_gone(struct conn_peers *peers, struct conn_peer *conn)
 {
-	struct client *c = CONTAINER_OF(set, struct client, set);
+	struct client *c = CONTAINER_OF(peers, struct client, peers);
 	struct remote *r = conn->owner;
 
 	if (r->conn == conn) {
-		timer_stop(&set->loop->timers, &r->wait);
+		timer_stop(&peers->set.loop->timers, &r->wait);
 		r->conn = NULL;
 	}
-	if (conn->was_connected && !c->is_closing && c->base.on_lost != NULL)
+	if (conn->conn.was_connected && !c->is_closing && c->base.on_lost != NULL)
 		c->base.on_lost(c->base.on_lost_ctx, r->address);
 	check_closed(c);
 }
@@ -430,8 +431,8 @@ struct client *client_new(struct loop *loop, const struct client_options *option
 	c->idle.on_timer = on_idle;
 	list_init(&c->remotes);
 	list_init(&c->failed);
-	conn_set_init(&c->set, loop, &options->limits);
-	c->set.on_gone = on_gone;
+	conn_peers_init(&c->peers, loop, &options->limits);
+	c->peers.on_gone = on_gone;
 	return c;
 }
 
@@ -441,20 +442,20 @@ void client_close(struct client *c, void (*on_closed)(void *ctx), void *ctx)
 {
 	if (c->is_closing)
 		return;
-	loop_enter(c->set.loop);
+	loop_enter(c->peers.set.loop);
 	c->is_closing = true;
 	c->on_closed = on_closed;
 	c->ctx = ctx;
 	LIST_FOR_EACH (it, &c->remotes) {
 		struct remote *r = CONTAINER_OF(it, struct remote, link);
 
-		timer_stop(&c->set.loop->timers, &r->wait);
+		timer_stop(&c->peers.set.loop->timers, &r->wait);
 		resolution_let_go(r);
 		if (r->conn != NULL)
-			conn_shut(r->conn);
+			conn_shut(&r->conn->conn);
 		r->conn = NULL;
 	}
-	timer_start(&c->set.loop->timers, &c->idle, 0);
+	timer_start(&c->peers.set.loop->timers, &c->idle, 0);
 }
 
 void client_free(struct client *c)
@@ -467,12 +468,12 @@ void client_free(struct client *c)
 	while ((it = list_pop(&c->failed)) != NULL) {
 		struct failed_call *f = CONTAINER_OF(it, struct failed_call, link);
 
-		timer_stop(&c->set.loop->timers, &f->timer);
+		timer_stop(&c->peers.set.loop->timers, &f->timer);
 		f->on_answer(f->ctx, RC_CLOSED, NULL);
 		free(f);
 	}
 	LIST_FOR_EACH_SAFE (at, &c->remotes)
 		remote_free(CONTAINER_OF(at, struct remote, link));
-	conn_set_fini(&c->set);
+	conn_peers_fini(&c->peers);
 	free(c);
 }

@@ -9,7 +9,7 @@
 #ifndef REMOTING_CLIENT_H
 #define REMOTING_CLIENT_H
 
-#include "remoting/conn.h"
+#include "remoting/conn_peer.h"
 #include "remoting/outbound.h"
 
 #define CLIENT_ADDRESSES_MAX 256

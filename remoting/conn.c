@@ -1,5 +1,5 @@
-/* Happy path: on_read gets bytes in the loop's scratch buffer, feed() hands every whole frame to peer_receive in place, answers collect in
- * peer->out, and the loop's end of turn writes each peer's output with one system call.
+/* Happy path: on_read gets bytes where the owner has room, feed() hands every whole frame to the owner in place, output collects in *out,
+ * and conn_flush writes it with one system call.
  * Failure: a malformed frame, a full output or silence shut this connection only, with a log line that names the peer and why. */
 #include "remoting/conn.h"
 
@@ -34,10 +34,10 @@ static void log_peer(struct conn *c, const char *what)
 	if (!log_limited(set->loop->timers.now_ms + 1, &set->log_last_ms, &set->log_dropped))
 		return;
 	if (set->log_dropped > 0)
-		log_warn(module, "closing the connection of '%s': %s (%llu more like this before)", c->peer->address, what,
+		log_warn(module, "closing the connection of '%s': %s (%llu more like this before)", c->address, what,
 			 (unsigned long long)set->log_dropped);
 	else
-		log_warn(module, "closing the connection of '%s': %s", c->peer->address, what);
+		log_warn(module, "closing the connection of '%s': %s", c->address, what);
 	set->log_dropped = 0;
 }
 
@@ -49,9 +49,9 @@ static void refuse(struct conn *c, const char *why)
 
 /* ---- output ---- */
 
-static size_t pending_bytes(struct conn *c)
+size_t conn_pending_bytes(struct conn *c)
 {
-	return c->peer->out.len + (c->is_writing ? uv_stream_get_write_queue_size(stream_of(c)) : 0);
+	return c->out->len + (c->is_writing ? uv_stream_get_write_queue_size(stream_of(c)) : 0);
 }
 
 static void pause_reading(struct conn *c)
@@ -65,12 +65,10 @@ static void pause_reading(struct conn *c)
 /* Under the low mark again: go on with the next turn (frames may be waiting in c->in, and this turn's cores have had their end). */
 static void resume_soon(struct conn *c)
 {
-	if (c->is_paused && !c->is_closing && !c->is_finishing && !timer_is_running(&c->resume) &&
-	    pending_bytes(c) <= c->set->limits.out_low_bytes)
+	if (c->is_paused && !c->is_held && !c->is_closing && !c->is_finishing && !timer_is_running(&c->resume) &&
+	    conn_pending_bytes(c) <= c->set->limits.out_low_bytes)
 		timer_start(&c->set->loop->timers, &c->resume, 0);
 }
-
-static void flush(struct conn *c);
 
 static void on_written(uv_write_t *w, int status)
 {
@@ -86,7 +84,7 @@ static void on_written(uv_write_t *w, int status)
 		return;
 	}
 	c->active_ms = c->set->loop->timers.now_ms;
-	flush(c);
+	conn_flush(c);
 }
 
 /* Hand the output from `sent` on to libuv, which waits for the socket. */
@@ -94,8 +92,8 @@ static void write_rest(struct conn *c, size_t sent)
 {
 	uv_buf_t rest;
 
-	c->sending = c->peer->out;
-	c->peer->out = (struct buf){0};
+	c->sending = *c->out;
+	*c->out = (struct buf){0};
 	c->write.data = c;
 	rest = uv_buf_init((char *)c->sending.data + sent, (unsigned)(c->sending.len - sent));
 	if (uv_write(&c->write, stream_of(c), &rest, 1, on_written) != 0) {
@@ -109,9 +107,9 @@ static void write_rest(struct conn *c, size_t sent)
 
 static void written_all(struct conn *c)
 {
-	buf_clear(&c->peer->out);
-	if (c->peer->out.cap > CONN_KEEP_OUT_BYTES)
-		buf_free(&c->peer->out);
+	buf_clear(c->out);
+	if (c->out->cap > CONN_KEEP_OUT_BYTES)
+		buf_free(c->out);
 	c->active_ms = c->set->loop->timers.now_ms;
 	if (c->is_finishing)
 		conn_shut(c);
@@ -119,15 +117,13 @@ static void written_all(struct conn *c)
 		resume_soon(c);
 }
 
-static void flush(struct conn *c)
+static void write_out(struct conn *c)
 {
-	struct buf *out = &c->peer->out;
+	struct buf *out = c->out;
 	uv_buf_t all;
 	int n = 0;
 
-	if (c->is_closing || !c->is_connected)
-		return;
-	if (pending_bytes(c) > c->set->limits.out_max_bytes) {
+	if (conn_pending_bytes(c) > c->set->limits.out_max_bytes) {
 		refuse(c, "it does not read its answers, too many of them are waiting");
 		return;
 	}
@@ -146,31 +142,35 @@ static void flush(struct conn *c)
 		}
 		write_rest(c, n > 0 ? (size_t)n : 0);
 	}
-	if (!c->is_closing && pending_bytes(c) > c->set->limits.out_high_bytes)
+	if (!c->is_closing && conn_pending_bytes(c) > c->set->limits.out_high_bytes)
 		pause_reading(c);
 	else
 		resume_soon(c);
 }
 
-static void on_turn_end(struct loop_hook *h)
+void conn_flush(struct conn *c)
 {
-	struct conn_set *set = CONTAINER_OF(h, struct conn_set, flush);
-	struct list *it;
-
-	while ((it = list_pop(&set->dirty)) != NULL)
-		flush(CONTAINER_OF(it, struct peer, dirty)->shell_data);
+	if (c->is_closing || !c->is_connected)
+		return;
+	write_out(c);
+	if (!c->is_closing && c->set->ops->on_flushed != NULL)
+		c->set->ops->on_flushed(c);
 }
 
-static void touch(struct peer *peer)
-{
-	struct conn *c = peer->shell_data;
+/* ---- holding ---- */
 
-	loop_enter(c->set->loop);
-	if (list_is_empty(&peer->dirty))
-		list_append(&c->set->dirty, &peer->dirty);
+void conn_hold(struct conn *c)
+{
+	c->is_held = true;
+	if (c->is_connected && !c->is_closing)
+		pause_reading(c);
 }
 
-static void shut(struct peer *peer) { conn_shut(peer->shell_data); }
+void conn_release(struct conn *c)
+{
+	c->is_held = false;
+	resume_soon(c);
+}
 
 /* ---- input ---- */
 
@@ -211,11 +211,15 @@ static size_t feed(struct conn *c, const uint8_t *data, size_t len)
 			c->need = frame_bytes;
 			break;
 		}
-		rc = peer_receive(c->peer, (struct slice){(const char *)data + at, frame_bytes}, &why);
+		rc = c->set->ops->on_frame(c, (struct slice){(const char *)data + at, frame_bytes}, &why);
+		if (rc == RC_BUSY) {
+			conn_hold(c);
+			break;
+		}
 		if (rc != RC_OK && !c->is_closing)
 			refuse(c, why ? why : rc_text(rc));
 		at += frame_bytes;
-		if (!c->is_closing && pending_bytes(c) > c->set->limits.out_high_bytes)
+		if (!c->is_closing && conn_pending_bytes(c) > c->set->limits.out_high_bytes)
 			pause_reading(c);
 	}
 	return at;
@@ -239,20 +243,6 @@ static void free_in(struct conn *c)
 	buf_free(&c->in);
 }
 
-/* Feed what c->in holds and keep the rest at its front. */
-static void feed_kept(struct conn *c)
-{
-	size_t used = feed(c, c->in.data, c->in.len);
-
-	if (c->is_closing)
-		return;
-	c->in.len -= used;
-	if (c->in.len == 0)
-		free_in(c);
-	else if (used > 0)
-		memmove(c->in.data, c->in.data + used, c->in.len);
-}
-
 static void keep(struct conn *c, const uint8_t *data, size_t len)
 {
 	buf_clear(&c->in);
@@ -264,21 +254,57 @@ static void keep(struct conn *c, const uint8_t *data, size_t len)
 		refuse(c, "too many unfinished frames are held");
 }
 
+/* The owner still needs the frames: it gets the buffer, and what follows them moves to a new one. */
+static void give_in(struct conn *c, size_t used)
+{
+	struct buf whole = c->in;
+
+	c->set->in_bytes -= whole.cap;
+	c->in = (struct buf){0};
+	if (!c->is_closing)
+		keep(c, whole.data + used, whole.len - used);
+	c->set->ops->take_buffer(c, &whole);
+}
+
+/* Feed what c->in holds and keep the rest at its front. */
+static void feed_kept(struct conn *c)
+{
+	size_t used = feed(c, c->in.data, c->in.len);
+
+	if (used > 0 && c->set->ops->take_buffer != NULL) {
+		give_in(c, used);
+		return;
+	}
+	if (c->is_closing)
+		return;
+	c->in.len -= used;
+	if (c->in.len == 0)
+		free_in(c);
+	else if (used > 0)
+		memmove(c->in.data, c->in.data + used, c->in.len);
+}
+
 static bool is_read_in_place(const struct conn *c) { return c->in.len > CONN_COPY_MAX_BYTES && c->need > c->in.len; }
 
-/* Room behind the partial frame: in the scratch buffer, with the partial copied to its front; or in the frame's own buffer, which grows with what
+/* Room behind the partial frame: the owner's, with the partial copied to its front; or in the frame's own buffer, which grows with what
  * has really come, not with what the length field promises. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 {
 	struct conn *c = h->data;
-	uint8_t *scratch = loop_scratch(c->set->loop);
+	uint8_t *room;
 	size_t want;
 
 	(void)suggested;
 	if (!is_read_in_place(c)) {
+		room = c->set->ops->room(c, &want);
+		if (room == NULL) {
+			conn_hold(c);
+			*out = uv_buf_init(NULL, 0);
+			return;
+		}
 		if (c->in.len > 0)
-			memcpy(scratch, c->in.data, c->in.len);
-		*out = uv_buf_init((char *)scratch + c->in.len, (unsigned)(LOOP_SCRATCH_BYTES - c->in.len));
+			memcpy(room, c->in.data, c->in.len);
+		*out = uv_buf_init((char *)room + c->in.len, (unsigned)(want - c->in.len));
 		return;
 	}
 	want = c->need - c->in.len;
@@ -293,18 +319,18 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 {
 	struct conn *c = s->data;
+	const uint8_t *data;
 	size_t used, total;
 
-	(void)b;
 	loop_enter(c->set->loop);
-	if (n == 0 || c->is_closing)
+	if (n == 0 || c->is_closing || (n == UV_ENOBUFS && c->is_held))
 		return;
 	if (n == UV_ENOBUFS) {
 		refuse(c, "too many unfinished frames are held");
 		return;
 	}
 	if (n < 0) {
-		log_debug(module, "connection of '%s' ended: %s", c->peer->address, uv_strerror((int)n));
+		log_debug(module, "connection of '%s' ended: %s", c->address, uv_strerror((int)n));
 		conn_shut(c);
 		return;
 	}
@@ -315,17 +341,20 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 			feed_kept(c);
 		return;
 	}
+	data = (const uint8_t *)b->base - c->in.len;
 	total = c->in.len + (size_t)n;
-	used = feed(c, loop_scratch(c->set->loop), total);
+	used = feed(c, data, total);
+	if (c->set->ops->on_used != NULL)
+		c->set->ops->on_used(c, used);
 	if (!c->is_closing)
-		keep(c, loop_scratch(c->set->loop) + used, total - used);
+		keep(c, data + used, total - used);
 }
 
 static void on_resume(struct timer *t)
 {
 	struct conn *c = CONTAINER_OF(t, struct conn, resume);
 
-	if (c->is_closing || c->is_finishing || !c->is_paused)
+	if (c->is_closing || c->is_finishing || c->is_held || !c->is_paused)
 		return;
 	c->is_paused = false;
 	if (c->in.len > 0)
@@ -344,16 +373,12 @@ static void on_closed(uv_handle_t *h)
 	loop_enter(set->loop);
 	timer_stop(&set->loop->timers, &c->resume);
 	list_remove(&c->link);
-	list_remove(&c->peer->dirty);
 	set->count--;
 	if (set->count == 0)
 		timer_stop(&set->loop->timers, &set->sweep);
-	peer_close(c->peer);
 	free_in(c);
 	buf_free(&c->sending);
-	if (set->on_gone != NULL)
-		set->on_gone(set, c);
-	free(c);
+	set->ops->on_closed(c);
 }
 
 void conn_shut(struct conn *c)
@@ -362,7 +387,8 @@ void conn_shut(struct conn *c)
 		return;
 	loop_enter(c->set->loop);
 	c->is_closing = true;
-	c->peer->is_closing = true;
+	if (c->set->ops->on_shut != NULL)
+		c->set->ops->on_shut(c);
 	if (!c->is_handle_closing)
 		uv_close((uv_handle_t *)&c->tcp, on_closed);
 	c->is_handle_closing = true;
@@ -373,7 +399,7 @@ void conn_finish(struct conn *c)
 	if (c->is_closing || c->is_finishing)
 		return;
 	c->is_finishing = true;
-	if (!c->is_connected || pending_bytes(c) == 0)
+	if (!c->is_connected || conn_pending_bytes(c) == 0)
 		conn_shut(c);
 	else
 		uv_read_stop(stream_of(c));
@@ -403,28 +429,21 @@ void conn_renew(struct conn *c, void (*on_renewed)(struct conn *c))
 	uv_close((uv_handle_t *)&c->tcp, on_old_socket_closed);
 }
 
-struct conn *conn_new(struct conn_set *set, const struct dispatch *dispatch, void *core)
+enum rc conn_init(struct conn *c, struct conn_set *set)
 {
-	struct conn *c = mem_zalloc(sizeof(*c));
+	int status = uv_tcp_init(&set->loop->uv, &c->tcp);
 
-	if (uv_tcp_init(&set->loop->uv, &c->tcp) != 0) {
-		free(c);
-		return NULL;
-	}
+	if (status != 0)
+		return rc_from_uv(status);
 	loop_enter(set->loop);
 	c->tcp.data = c;
 	c->set = set;
 	c->resume.on_timer = on_resume;
 	c->active_ms = set->loop->timers.now_ms;
-	c->peer = peer_new(&set->loop->timers, dispatch, core);
-	list_init(&c->peer->dirty);
-	c->peer->touch = touch;
-	c->peer->shut = shut;
-	c->peer->shell_data = c;
 	list_append(&set->conns, &c->link);
 	if (set->count++ == 0 && set->limits.sweep_ms > 0)
 		timer_start(&set->loop->timers, &set->sweep, set->limits.sweep_ms);
-	return c;
+	return RC_OK;
 }
 
 static void put_address(const struct sockaddr *sa, char *out, size_t size)
@@ -445,27 +464,26 @@ static void put_address(const struct sockaddr *sa, char *out, size_t size)
 	}
 }
 
-static void name_peer(struct conn *c)
+void conn_name(const uv_tcp_t *tcp, char *address, char *local_address)
 {
 	struct sockaddr_storage sa = {0};
 	int len = sizeof(sa);
 
-	if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&sa, &len) == 0)
-		put_address((struct sockaddr *)&sa, c->peer->address, sizeof(c->peer->address));
+	if (uv_tcp_getpeername(tcp, (struct sockaddr *)&sa, &len) == 0)
+		put_address((struct sockaddr *)&sa, address, PEER_ADDRESS_BYTES);
 	len = sizeof(sa);
-	if (uv_tcp_getsockname(&c->tcp, (struct sockaddr *)&sa, &len) == 0)
-		put_address((struct sockaddr *)&sa, c->peer->local_address, sizeof(c->peer->local_address));
+	if (uv_tcp_getsockname(tcp, (struct sockaddr *)&sa, &len) == 0)
+		put_address((struct sockaddr *)&sa, local_address, PEER_ADDRESS_BYTES);
 }
 
 void conn_start(struct conn *c)
 {
-	name_peer(c);
 	uv_tcp_nodelay(&c->tcp, 1);
 	c->is_connected = c->was_connected = true;
 	c->active_ms = c->set->loop->timers.now_ms;
-	if (c->peer->out.len > 0)
-		touch(c->peer);
-	if (uv_read_start(stream_of(c), on_alloc, on_read) != 0)
+	if (c->is_held)
+		c->is_paused = true;
+	else if (uv_read_start(stream_of(c), on_alloc, on_read) != 0)
 		conn_shut(c);
 }
 
@@ -497,30 +515,26 @@ static void on_sweep(struct timer *t)
 		if (c->is_writing) {
 			check_stall(c, now_ms);
 		} else if (set->limits.idle_ms > 0 && now_ms - c->active_ms >= set->limits.idle_ms) {
-			log_info(module, "closing the connection of '%s': idle for %llu s", c->peer->address,
+			log_info(module, "closing the connection of '%s': idle for %llu s", c->address,
 				 (unsigned long long)(now_ms - c->active_ms) / 1000);
 			conn_shut(c);
-		} else if (c->peer->out.len == 0 && c->peer->out.cap > 0 && now_ms - c->active_ms >= set->limits.sweep_ms) {
-			buf_free(&c->peer->out);
+		} else if (c->out->len == 0 && c->out->cap > 0 && now_ms - c->active_ms >= set->limits.sweep_ms) {
+			buf_free(c->out);
 		}
 	}
 	if (set->count > 0)
 		timer_start(&set->loop->timers, &set->sweep, set->limits.sweep_ms);
 }
 
-void conn_set_init(struct conn_set *set, struct loop *loop, const struct conn_limits *limits)
+void conn_set_init(struct conn_set *set, struct loop *loop, const struct conn_limits *limits, const struct conn_ops *ops)
 {
-	*set = (struct conn_set){.loop = loop, .limits = *limits};
+	*set = (struct conn_set){.loop = loop, .limits = *limits, .ops = ops};
 	list_init(&set->conns);
-	list_init(&set->dirty);
-	set->flush.on_end = on_turn_end;
 	set->sweep.on_timer = on_sweep;
-	loop_hook_add(loop, LOOP_PHASE_FLUSH, &set->flush);
 }
 
 void conn_set_fini(struct conn_set *set)
 {
 	ASSERT(set->count == 0);
 	timer_stop(&set->loop->timers, &set->sweep);
-	loop_hook_remove(&set->flush);
 }

@@ -151,18 +151,26 @@ static void take_answer(struct peer *peer, const struct command *answer)
 		call_end(call, RC_OK, answer);
 }
 
+void peer_take(struct peer *peer, struct request *req)
+{
+	if (!peer->is_closing && (req->cmd.flag & FLAG_RESPONSE) == 0) {
+		request_run(req);
+		return;
+	}
+	if (!peer->is_closing)
+		take_answer(peer, &req->cmd);
+	request_drop(req);
+}
+
 enum rc peer_receive(struct peer *peer, struct slice frame, const char **why)
 {
 	struct request *req = request_new(peer);
-	enum rc rc = request_decode(req, frame, why);
+	enum rc rc = request_decode(req, peer->dispatch, frame, why);
 
-	if (rc == RC_OK && !peer->is_closing && (req->cmd.flag & FLAG_RESPONSE) == 0) {
-		request_run(req);
-		return RC_OK;
-	}
-	if (rc == RC_OK && !peer->is_closing)
-		take_answer(peer, &req->cmd);
-	request_drop(req);
+	if (rc == RC_OK)
+		peer_take(peer, req);
+	else
+		request_drop(req);
 	return rc;
 }
 

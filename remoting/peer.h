@@ -10,16 +10,18 @@
 #include "base/timers.h"
 #include "remoting/command.h"
 
+#define PEER_ADDRESS_BYTES 64
 #define PEER_CALLS_MAX 4096     /* calls of ours waiting for an answer of one peer */
 #define PEER_REQUESTS_MAX 65536 /* parked requests of one peer */
 
 struct dispatch;
 struct peer_call;
+struct request;
 
 struct peer {
-	uint64_t id;      /* never reused in a process */
-	char address[64]; /* remote "ip:port", for logs and connection lists */
-	char local_address[64];
+	uint64_t id;                      /* never reused in a process */
+	char address[PEER_ADDRESS_BYTES]; /* remote "ip:port", for logs and connection lists */
+	char local_address[PEER_ADDRESS_BYTES];
 	bool is_vip;          /* came in on listenPort - 2 */
 	bool is_closing;      /* no new requests; what is written is dropped */
 	struct buf out;       /* bytes to send; the shell takes them */
@@ -56,6 +58,9 @@ void peer_close(struct peer *peer);
 /* One whole frame has come. Requests go to dispatch, answers to the call that waits for them (unknown opaque: dropped).
  * Returns RC_OK, or RC_MALFORMED / RC_TOO_BIG with *why: the shell then logs and closes the connection. */
 enum rc peer_receive(struct peer *peer, struct slice frame, const char **why);
+
+/* The same for a frame that was decoded elsewhere (a network thread): `req` is bound to this peer, see request_bind. Takes over req. */
+void peer_take(struct peer *peer, struct request *req);
 
 /* Call the peer (NOTIFY_CONSUMER_IDS_CHANGED, CHECK_TRANSACTION_STATE ...; or a name server, on a client connection).
  * on_answer: called once, never inside this call: rc RC_OK with the decoded answer (valid during the call only), else

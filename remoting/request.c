@@ -38,9 +38,8 @@ static struct request *pool_take(void)
 	return req;
 }
 
-static void request_free(struct request *req)
+static void pool_put(struct request *req)
 {
-	arena_reset(&req->arena);
 	if (pool.count == POOL_MAX) {
 		free(req);
 		return;
@@ -48,6 +47,32 @@ static void request_free(struct request *req)
 	req->of_peer.next = pool.first;
 	pool.first = &req->of_peer;
 	pool.count++;
+}
+
+static void bin_put(struct request_bin *bin, struct request *req)
+{
+	req->of_peer.next = bin->first;
+	bin->first = &req->of_peer;
+}
+
+/* The arena is emptied here, on the core: what is to be undone at the end of a request is the core's. */
+static void request_free(struct request *req)
+{
+	arena_reset(&req->arena);
+	if (req->bin != NULL)
+		bin_put(req->bin, req);
+	else
+		pool_put(req);
+}
+
+void request_bin_empty(struct request_bin *bin)
+{
+	while (bin->first != NULL) {
+		struct request *req = CONTAINER_OF(bin->first, struct request, of_peer);
+
+		bin->first = bin->first->next;
+		pool_put(req);
+	}
 }
 
 void request_pool_free(void)
@@ -64,15 +89,12 @@ static void on_deadline(struct timer *t)
 	req->on_deadline(req);
 }
 
-/* Field by field: the first block of the arena is 1 KiB that nobody needs zeroed. */
-struct request *request_new(struct peer *peer)
+/* Field by field: the first block of the arena is 2 KiB that nobody needs zeroed. */
+struct request *request_new_unbound(void)
 {
 	struct request *req = pool_take();
 
 	req->header = NULL;
-	req->core = peer->core;
-	req->peer = peer;
-	req->received_ms = peer->timers->now_ms;
 	arena_init(&req->arena);
 	list_init(&req->parked);
 	req->on_cancel = NULL;
@@ -80,8 +102,25 @@ struct request *request_new(struct peer *peer)
 	req->deadline = (struct timer){.on_timer = on_deadline};
 	req->state = NULL;
 	list_init(&req->of_peer);
+	req->bin = NULL;
 	req->is_pending = req->is_answered = false;
 	req->reserved_from = REQUEST_NOTHING_RESERVED;
+	return req;
+}
+
+void request_bind(struct request *req, struct peer *peer, struct request_bin *bin)
+{
+	req->core = peer->core;
+	req->peer = peer;
+	req->received_ms = peer->timers->now_ms;
+	req->bin = bin;
+}
+
+struct request *request_new(struct peer *peer)
+{
+	struct request *req = request_new_unbound();
+
+	request_bind(req, peer, NULL);
 	return req;
 }
 
@@ -286,17 +325,23 @@ void request_run(struct request *req)
 
 /* ---- decoding ---- */
 
+struct decoding {
+	struct request *req;
+	const struct dispatch *dispatch;
+};
+
 static const struct schema *schema_of(const struct header_reader *reader, int32_t code)
 {
-	struct request *req = reader->ctx;
+	const struct decoding *d = reader->ctx;
 
-	req->route = find_route(req->peer->dispatch, code);
-	return req->route != NULL ? req->route->schema : NULL;
+	d->req->route = find_route(d->dispatch, code);
+	return d->req->route != NULL ? d->req->route->schema : NULL;
 }
 
-enum rc request_decode(struct request *req, struct slice frame, const char **why)
+enum rc request_decode(struct request *req, const struct dispatch *dispatch, struct slice frame, const char **why)
 {
-	struct header_reader reader = {.schema_of = schema_of, .ctx = req, .arena = &req->arena};
+	struct decoding d = {req, dispatch};
+	struct header_reader reader = {.schema_of = schema_of, .ctx = &d, .arena = &req->arena};
 	enum rc rc = command_decode_with(frame, &req->cmd, &reader, why);
 
 	if (rc != RC_OK)

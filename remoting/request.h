@@ -43,6 +43,7 @@ struct request {
 	enum rc header_rc;         /* what the ext fields came to, and the field it is about */
 	const char *header_bad;
 	struct list of_peer;
+	struct request_bin *bin; /* where it goes when it ends; NULL: the pool of the thread */
 	bool is_pending, is_answered;
 	size_t reserved_from; /* where reply_reserve_body began in peer->out */
 };
@@ -109,9 +110,9 @@ void dispatch_check(const struct dispatch *d);
 
 struct request *request_new(struct peer *peer);
 
-/* The frame into req->cmd, and the ext fields into req->header as the route of the request's code has them, in one walk.
+/* The frame into req->cmd, and the ext fields into req->header as the route of the request's code has them, in one walk. Needs no peer.
  * RC_OK, RC_MALFORMED, RC_TOO_BIG with *why; a bad ext field is for request_run to answer. */
-enum rc request_decode(struct request *req, struct slice frame, const char **why);
+enum rc request_decode(struct request *req, const struct dispatch *dispatch, struct slice frame, const char **why);
 
 /* Take a decoded request through its handler. Answers itself: unknown code or not on VIP ->
  * REQUEST_CODE_NOT_SUPPORTED " request type N not supported"; a missing or bad field -> SYSTEM_ERROR naming it.
@@ -120,5 +121,18 @@ void request_run(struct request *req);
 
 /* It was no request after all. */
 void request_drop(struct request *req);
+
+/* ---- two threads: net_thread.c makes and decodes requests, net_core.c runs them ----
+ *
+ *   network thread: request_new_unbound, request_decode -> core: request_bind, peer_take ... the request ends: into the bin
+ *         ^---------------------------------- request_bin_empty <----------------------------------------/ */
+
+struct request_bin {        /* requests that have ended; the core's, until it hands all of them over at once */
+	struct list *first; /* singly linked through of_peer.next */
+};
+
+struct request *request_new_unbound(void); /* from the calling thread's pool */
+void request_bind(struct request *req, struct peer *peer, struct request_bin *bin);
+void request_bin_empty(struct request_bin *bin); /* all into the calling thread's pool */
 
 #endif

@@ -21,7 +21,7 @@ struct listener {
 };
 
 struct server {
-	struct conn_set set; /* first: on_gone gets it */
+	struct conn_peers peers;
 	struct server_options options;
 	struct listener listeners[SERVER_LISTENERS_MAX];
 	size_t listener_count, open_listeners;
@@ -40,24 +40,24 @@ void server_options_default(struct server_options *o)
 
 static void check_closed(struct server *s)
 {
-	if (!s->is_closing || s->is_closed || s->open_listeners > 0 || s->set.count > 0)
+	if (!s->is_closing || s->is_closed || s->open_listeners > 0 || s->peers.set.count > 0)
 		return;
 	s->is_closed = true;
-	timer_stop(&s->set.loop->timers, &s->grace);
+	timer_stop(&s->peers.set.loop->timers, &s->grace);
 	s->on_closed(s->ctx);
 }
 
-static void on_gone(struct conn_set *set, struct conn *c)
+static void on_gone(struct conn_peers *peers, struct conn_peer *c)
 {
 	(void)c;
-	check_closed(CONTAINER_OF(set, struct server, set));
+	check_closed(CONTAINER_OF(peers, struct server, peers));
 }
 
 static void on_grace_over(struct timer *t)
 {
 	struct server *s = CONTAINER_OF(t, struct server, grace);
 
-	LIST_FOR_EACH_SAFE (it, &s->set.conns)
+	LIST_FOR_EACH_SAFE (it, &s->peers.set.conns)
 		conn_shut(CONTAINER_OF(it, struct conn, link));
 	check_closed(s);
 }
@@ -68,8 +68,8 @@ struct server *server_new(struct loop *loop, const struct server_options *option
 
 	s->options = *options;
 	s->grace.on_timer = on_grace_over;
-	conn_set_init(&s->set, loop, &options->limits);
-	s->set.on_gone = on_gone;
+	conn_peers_init(&s->peers, loop, &options->limits);
+	s->peers.on_gone = on_gone;
 	return s;
 }
 
@@ -77,7 +77,7 @@ struct server *server_new(struct loop *loop, const struct server_options *option
 
 static void log_refused(struct server *s, const char *why)
 {
-	if (!log_limited(s->set.loop->timers.now_ms + 1, &s->log_last_ms, &s->log_dropped))
+	if (!log_limited(s->peers.set.loop->timers.now_ms + 1, &s->log_last_ms, &s->log_dropped))
 		return;
 	log_warn(module, "refusing a connection: %s (%llu more like this before)", why, (unsigned long long)s->log_dropped);
 	s->log_dropped = 0;
@@ -90,7 +90,7 @@ static void accept_and_close(struct listener *l)
 {
 	uv_tcp_t *tcp = mem_zalloc(sizeof(*tcp));
 
-	if (uv_tcp_init(&l->server->set.loop->uv, tcp) != 0) {
+	if (uv_tcp_init(&l->server->peers.set.loop->uv, tcp) != 0) {
 		free(tcp);
 		return;
 	}
@@ -98,46 +98,46 @@ static void accept_and_close(struct listener *l)
 	uv_close((uv_handle_t *)tcp, free_handle);
 }
 
-static void set_buffers(struct server *s, struct conn *c)
+static void set_buffers(struct server *s, uv_tcp_t *tcp)
 {
 	int bytes = s->options.send_buffer_bytes;
 
 	if (bytes > 0)
-		uv_send_buffer_size((uv_handle_t *)&c->tcp, &bytes);
+		uv_send_buffer_size((uv_handle_t *)tcp, &bytes);
 	bytes = s->options.receive_buffer_bytes;
 	if (bytes > 0)
-		uv_recv_buffer_size((uv_handle_t *)&c->tcp, &bytes);
+		uv_recv_buffer_size((uv_handle_t *)tcp, &bytes);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
 {
 	struct listener *l = stream->data;
 	struct server *s = l->server;
-	struct conn *c;
+	struct conn_peer *c;
 
-	loop_enter(s->set.loop);
+	loop_enter(s->peers.set.loop);
 	if (status < 0) {
 		log_refused(s, uv_strerror(status));
 		return;
 	}
-	if (s->set.count >= s->options.max_connections) {
+	if (s->peers.set.count >= s->options.max_connections) {
 		log_refused(s, "there are as many as maxConnections allows");
 		accept_and_close(l);
 		return;
 	}
-	c = conn_new(&s->set, s->options.dispatch, s->options.core);
+	c = conn_peer_new(&s->peers, s->options.dispatch, s->options.core);
 	if (c == NULL)
 		return;
 	c->owner = s;
 	c->peer->is_vip = l->is_vip;
 	if (s->options.on_peer_close != NULL)
 		c->peer->on_close = s->options.on_peer_close;
-	if (uv_accept(stream, (uv_stream_t *)&c->tcp) != 0) {
-		conn_shut(c);
+	if (uv_accept(stream, (uv_stream_t *)&c->conn.tcp) != 0) {
+		conn_shut(&c->conn);
 		return;
 	}
-	set_buffers(s, c);
-	conn_start(c);
+	set_buffers(s, &c->conn.tcp);
+	conn_peer_start(c);
 }
 
 /* ---- listening ---- */
@@ -202,7 +202,7 @@ static void on_listener_closed(uv_handle_t *h)
 {
 	struct listener *l = h->data;
 
-	loop_enter(l->server->set.loop);
+	loop_enter(l->server->peers.set.loop);
 	l->server->open_listeners--;
 	check_closed(l->server);
 }
@@ -215,7 +215,7 @@ enum rc server_listen(struct server *s, const char *address, int port, bool is_v
 	ASSERT(s->listener_count < SERVER_LISTENERS_MAX);
 	l->server = s;
 	l->is_vip = is_vip;
-	status = uv_tcp_init(&s->set.loop->uv, &l->tcp);
+	status = uv_tcp_init(&s->peers.set.loop->uv, &l->tcp);
 	if (status < 0) {
 		*error = listen_error(address, port, key, status);
 		return rc_from_uv(status);
@@ -236,7 +236,7 @@ enum rc server_listen(struct server *s, const char *address, int port, bool is_v
 
 int server_port(const struct server *s, size_t i) { return i < s->listener_count ? s->listeners[i].port : 0; }
 
-size_t server_connection_count(const struct server *s) { return s->set.count; }
+size_t server_connection_count(const struct server *s) { return s->peers.set.count; }
 
 /* ---- closing ---- */
 
@@ -244,15 +244,15 @@ void server_close(struct server *s, uint64_t grace_ms, void (*on_closed)(void *c
 {
 	if (s->is_closing)
 		return;
-	loop_enter(s->set.loop);
+	loop_enter(s->peers.set.loop);
 	s->is_closing = true;
 	s->on_closed = on_closed;
 	s->ctx = ctx;
 	for (size_t i = 0; i < s->listener_count; i++)
 		uv_close((uv_handle_t *)&s->listeners[i].tcp, on_listener_closed);
-	LIST_FOR_EACH_SAFE (it, &s->set.conns)
+	LIST_FOR_EACH_SAFE (it, &s->peers.set.conns)
 		conn_finish(CONTAINER_OF(it, struct conn, link));
-	timer_start(&s->set.loop->timers, &s->grace, grace_ms);
+	timer_start(&s->peers.set.loop->timers, &s->grace, grace_ms);
 }
 
 void server_free(struct server *s)
@@ -260,6 +260,6 @@ void server_free(struct server *s)
 	if (s == NULL)
 		return;
 	ASSERT(s->is_closed);
-	conn_set_fini(&s->set);
+	conn_peers_fini(&s->peers);
 	free(s);
 }

@@ -6,7 +6,7 @@
 #ifndef REMOTING_SERVER_H
 #define REMOTING_SERVER_H
 
-#include "remoting/conn.h"
+#include "remoting/conn_peer.h"
 
 #define SERVER_LISTENERS_MAX 4
 #define SERVER_CONNECTIONS_MAX 20000 /* default; further ones are closed at once */

@@ -41,9 +41,9 @@ check "includes are written from the root" \
 	"$(includes src '\.\.?/'; includes remoting '\.\.?/')"
 
 # uv.h may be reached from here, directly or through the headers that have it.
-uv_files='^(src/base/(loop|uv_executor|program)\.[ch]|remoting/(conn|server|client|resolver)\.[ch]|src/(broker|namesrv|admin)/(main|[a-z]+_shell)\.[ch]|src/bench/[a-z_]+\.[ch]):'
+uv_files='^(src/base/(loop|uv_executor|program)\.[ch]|remoting/(conn|conn_peer|net_[a-z]+|server|client|resolver)\.[ch]|src/(broker|namesrv|admin)/(main|[a-z]+_shell)\.[ch]|src/bench/[a-z_]+\.[ch]):'
 uv_headers=$(
-	grep -lE '^[[:space:]]*#[[:space:]]*include[[:space:]]+[<"](uv\.h|base/loop\.h|remoting/conn\.h)' src/*/*.h remoting/*.h |
+	grep -lE '^[[:space:]]*#[[:space:]]*include[[:space:]]+[<"](uv\.h|base/loop\.h|remoting/conn(_peer)?\.h)' src/*/*.h remoting/*.h |
 		sed -E 's,^src/,,; s,\.h$,,' | tr '\n' '|'
 )
 check "uv.h stays in loop, executor, connections and programs" \
