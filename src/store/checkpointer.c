@@ -38,6 +38,8 @@ static void checkpoint_done(struct job *job)
 		log_error("store", "write '%s': %s", c->path, rc_text(c->rc));
 	else
 		c->saved = c->next;
+	if (c->rc == RC_OK && c->store->index)
+		index_release(c->store->index, c->saved.index_ms);
 	round_ends(c);
 }
 
@@ -55,7 +57,8 @@ static void fill(struct checkpointer *c)
 	c->next.queues_ms = c->ms;
 	c->next.index_files = 0;
 	if (s->index) {
-		c->next.index_ms = c->ms;
+		if (c->next.index_ms < c->ms) /* a clock that went back makes no older index file a newer one */
+			c->next.index_ms = c->ms;
 		c->next.index_files = (uint32_t)index_file_count(s->index);
 	}
 }
@@ -112,6 +115,34 @@ void checkpointer_stop(struct checkpointer *c)
 	c->path = NULL;
 }
 
+static enum rc write_now(struct checkpointer *c)
+{
+	enum rc rc = checkpoint_write(c->path, &c->next);
+
+	if (rc == RC_OK)
+		c->saved = c->next;
+	else
+		log_error("store", "write '%s': %s", c->path, rc_text(rc));
+	return rc;
+}
+
+static void take_all(struct checkpointer *c)
+{
+	c->at = c->store->log.written;
+	c->ms = c->store->written_ms;
+	fill(c);
+}
+
+void checkpointer_take_over(struct checkpointer *c)
+{
+	const struct store *s = c->store;
+
+	take_all(c);
+	if (s->index && c->next.index_ms < index_newest_ms(s->index))
+		c->next.index_ms = index_newest_ms(s->index);
+	(void)!write_now(c);
+}
+
 enum rc checkpointer_finish(struct checkpointer *c)
 {
 	const struct store *s = c->store;
@@ -119,14 +150,12 @@ enum rc checkpointer_finish(struct checkpointer *c)
 
 	if (c->is_frozen)
 		return RC_IO;
-	c->at = s->log.written;
-	c->ms = s->written_ms;
-	fill(c);
+	take_all(c);
 	c->next.log_end = s->log.written;
 	c->next.last_message = s->last_message;
 	c->next.queue_count = (uint32_t)queue_table_count(s->queues);
-	rc = checkpoint_write(c->path, &c->next);
-	if (rc != RC_OK)
-		log_error("store", "write '%s': %s", c->path, rc_text(rc));
+	rc = write_now(c);
+	if (rc == RC_OK && s->index)
+		index_release_now(s->index);
 	return rc;
 }

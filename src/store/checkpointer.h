@@ -1,6 +1,7 @@
 /* checkpointer: writes `checkpoint` from time to time, so that a recovery has little to do.
  *
- *   timer -> queues to the device -> index to the device -> checkpoint written (all on LANE_FILES), with what was in the log at the start
+ *   timer -> queues to the device -> index to the device -> checkpoint written -> end times of index files (all on LANE_FILES), with
+ *   what was in the log at the start
  *
  * Thread: core. Memory: embedded in struct store. */
 #ifndef STORE_CHECKPOINTER_H
@@ -29,6 +30,9 @@ struct checkpointer {
 void checkpointer_init(struct checkpointer *c, struct store *s, const struct checkpoint *read);
 void checkpointer_start(struct checkpointer *c); /* the timer */
 void checkpointer_stop(struct checkpointer *c);
+/* Recovery found that Apache's broker had stopped cleanly: everything is on the device. Without this a kill in the first seconds
+ * would cost Apache's next start its newest index file. Blocks. */
+void checkpointer_take_over(struct checkpointer *c);
 enum rc checkpointer_finish(struct checkpointer *c); /* at a clean stop, everything being on the device; blocks */
 
 #endif

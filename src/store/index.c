@@ -164,6 +164,7 @@ static enum rc add_file(struct index_job *j)
 	if (last) {
 		made.header.begin_ms = made.header.end_ms = last->header.end_ms;
 		made.header.begin_at = made.header.end_at = last->header.end_at;
+		made.header.disk_end_ms = last->header.disk_end_ms;
 	}
 	next_name(j, last, made.name);
 	if (rc == RC_OK)
@@ -437,7 +438,7 @@ static enum rc cut_files(struct message_index *x, int64_t end)
 {
 	enum rc rc = RC_OK;
 
-	while (rc == RC_OK && x->file_count && x->files[x->file_count - 1].header.end_at >= end &&
+	while (rc == RC_OK && x->file_count &&
 	       (x->files[x->file_count - 1].header.begin_at >= end || x->files[x->file_count - 1].header.count <= 1))
 		rc = remove_last(x);
 	if (rc == RC_OK && x->file_count && x->files[x->file_count - 1].header.end_at >= end) {
@@ -452,23 +453,23 @@ static enum rc cut_files(struct message_index *x, int64_t end)
 	return rc;
 }
 
-enum rc index_cut(struct message_index *x, int64_t log_end)
+enum rc index_cut(struct message_index *x, int64_t end)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < x->pending.count; i++)
-		if (x->pending.at[i].at < log_end)
+		if (x->pending.at[i].at < end)
 			x->pending.at[n++] = x->pending.at[i];
 	x->pending.count = n;
-	if (x->file_count == 0 || x->files[x->file_count - 1].header.end_at < log_end)
+	if (x->file_count == 0 ||
+	    (x->files[x->file_count - 1].header.count > 1 && x->files[x->file_count - 1].header.end_at < end))
 		return RC_OK;
-	return cut_files(x, log_end);
+	return cut_files(x, end);
 }
 
 enum rc index_open(struct store *s, bool clean, struct message_index **out, char **error)
 {
 	struct message_index *x = mem_zalloc(sizeof(*x));
-	const struct checkpoint *c = &s->checkpointer.saved;
 	enum rc rc;
 
 	x->store = s;
@@ -478,16 +479,7 @@ enum rc index_open(struct store *s, bool clean, struct message_index **out, char
 	x->timer.on_timer = on_timer;
 	rc = list_files(x, error);
 	set_newest(x);
-	if (rc == RC_OK && !clean) {
-		x->must_heal = true;
-		if (c->has_safe)
-			rc = cut_files(x, c->safe);
-		else if (c->index_ms ==
-			 0) /* no checkpoint yet: nobody knows what of the files is on the device, the log has it all */
-			rc = cut_files(x, 0);
-		if (rc != RC_OK && *error == NULL)
-			*error = mem_printf("index '%s': %s", x->folder, rc_text(rc));
-	}
+	x->must_heal = !clean;
 	if (rc != RC_OK) {
 		index_close(x);
 		return rc;
@@ -510,6 +502,80 @@ void index_close(struct message_index *x)
 }
 
 int64_t index_newest(const struct message_index *x) { return x->newest_at; }
+
+int64_t index_newest_ms(const struct message_index *x) { return x->newest_ms; }
+
+/* ---- end times (LANE_FILES) ---- */
+
+struct release {
+	struct job job;
+	struct message_index *index;
+	size_t count;
+	struct {
+		char name[INDEX_NAME_BYTES];
+		int64_t end_ms;
+	} files[];
+};
+
+static void run_release(struct job *job)
+{
+	struct release *r = CONTAINER_OF(job, struct release, job);
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < r->count; i++) {
+		int fd;
+		enum rc rc = index_file_path(r->index, r->files[i].name, path) ? io_open(path, O_RDWR, &fd) : RC_INVALID;
+
+		if (rc == RC_NOT_FOUND)
+			continue; /* retention took it */
+		if (rc == RC_OK) {
+			rc = index_end_time_write(fd, r->files[i].end_ms);
+			io_close(fd);
+		}
+		if (rc != RC_OK)
+			log_warn("store", "index: write '%s': %s", path, rc_text(rc));
+	}
+}
+
+static void release_done(struct job *job) { free(CONTAINER_OF(job, struct release, job)); }
+
+/* Jobs that were made before write the older time once more, ahead of this one or behind it: it only lags until the next release. */
+static struct release *release_make(struct message_index *x, int64_t index_ms)
+{
+	struct release *r = mem_zalloc(sizeof(*r) + x->file_count * sizeof(r->files[0]));
+
+	r->job = (struct job){.run = run_release, .done = release_done};
+	r->index = x;
+	for (size_t i = 0; i < x->file_count; i++) {
+		struct index_header *h = &x->files[i].header;
+		int64_t end = h->end_ms < index_ms ? h->end_ms : index_ms;
+
+		if (h->disk_end_ms >= end)
+			continue;
+		h->disk_end_ms = end;
+		memcpy(r->files[r->count].name, x->files[i].name, INDEX_NAME_BYTES);
+		r->files[r->count++].end_ms = end;
+	}
+	return r;
+}
+
+void index_release(struct message_index *x, int64_t index_ms)
+{
+	struct release *r = release_make(x, index_ms);
+
+	if (r->count)
+		executor_submit(x->store->ex, LANE_FILES, &r->job);
+	else
+		free(r);
+}
+
+void index_release_now(struct message_index *x)
+{
+	struct release *r = release_make(x, INT64_MAX);
+
+	run_release(&r->job);
+	release_done(&r->job);
+}
 
 /* ---- retention ---- */
 

@@ -7,6 +7,10 @@
  *   index_put -> records in memory (24 bytes a key) -> LANE_FILES: entries appended, slot pages read, linked and written in order of
  *   place, then the header -> forgotten
  *
+ * After a kill Apache's broker deletes each index file whose end time is later than the checkpoint's index time (IndexService.load), and puts
+ * only the keys of what its recovery walks over. So the end time in a header waits until a checkpoint has said as much
+ * (index_release); the count and the end offset do not.
+ *
  * After an unclean stop the last file is put right first, from its entries (which are written before the slots that point at
  * them), in the first job; until then records wait in memory.
  * Thread: core. Memory: index owns all. Facts: docs/disk-format.md; Apache IndexService, IndexFile, IndexHeader. */
@@ -27,8 +31,8 @@
 
 struct message_index;
 
-/* Lists the files. clean: the last stop was; if it was not, entries of messages from the checkpoint's safe offset on are forgotten (recovery
- * puts them again). A file of another size, or with a header that cannot be, is left alone and said so. */
+/* Lists the files. clean: the last stop was; if it was not, the last file's slots are put right before it is written. A file of another size,
+ * or with a header that cannot be, is left alone and said so. */
 enum rc index_open(struct store *s, bool clean, struct message_index **out, char **error);
 size_t index_file_count(const struct message_index *x);
 void index_close(struct message_index *x); /* frees; flushes nothing; no job may be under way */
@@ -41,10 +45,16 @@ void index_flush(struct message_index *x, bool sync, void (*on_done)(struct stor
 enum rc index_flush_now(struct message_index *x); /* sync, blocking; no job may be under way */
 
 void index_delete_before(struct message_index *x, int64_t log_min); /* whole files whose newest offset is below; on LANE_FILES */
-/* Recovery: files that begin at or beyond log_end go; look-ups leave out what is beyond. Blocks. */
-enum rc index_cut(struct message_index *x, int64_t log_end);
+/* Recovery: entries of messages at or beyond `end` are forgotten, with whole files where all are. What the walk from there finds may be put
+ * then. Blocks. */
+enum rc index_cut(struct message_index *x, int64_t end);
 
-int64_t index_newest(const struct message_index *x); /* newest message offset that has a key, -1: none */
+/* A checkpoint with this index time is on the device: headers may say so too. On LANE_FILES. */
+void index_release(struct message_index *x, int64_t index_ms);
+void index_release_now(struct message_index *x); /* at a clean stop: the true times. Blocks; no job may be under way */
+
+int64_t index_newest(const struct message_index *x);    /* newest message offset that has a key, -1: none */
+int64_t index_newest_ms(const struct message_index *x); /* and its store time; 0: none */
 
 /* |hash of topic#key|, 0 where that is negative. */
 uint32_t index_hash(struct slice topic, struct slice key);

@@ -22,33 +22,25 @@ static int64_t entry_at(struct index_shape shape, uint32_t i) { return slot_at(s
 
 int64_t index_file_bytes(struct index_shape shape) { return entry_at(shape, shape.entries); }
 
-enum rc index_header_read(int fd, struct index_shape shape, struct index_header *h)
-{
-	uint8_t b[INDEX_HEADER_BYTES];
-	enum rc rc = io_read_at(fd, b, sizeof(b), 0, false);
-
-	if (rc != RC_OK)
-		return rc;
-	*h = (struct index_header){(int64_t)get_u64(b),      (int64_t)get_u64(b + 8), (int64_t)get_u64(b + 16),
-				   (int64_t)get_u64(b + 24), get_u32(b + 32),         get_u32(b + 36)};
-	if ((int32_t)h->count <= 0)
-		h->count = 1; /* Apache IndexHeader.load */
-	if (h->count > shape.entries || h->begin_at < 0 || h->end_at < h->begin_at || h->begin_ms < 0 || h->end_ms < 0)
-		return RC_CORRUPT;
-	return RC_OK;
-}
-
 enum rc index_header_write(int fd, const struct index_header *h)
 {
 	uint8_t b[INDEX_HEADER_BYTES];
 
 	put_u64(b, (uint64_t)h->begin_ms);
-	put_u64(b + 8, (uint64_t)h->end_ms);
+	put_u64(b + 8, (uint64_t)h->disk_end_ms);
 	put_u64(b + 16, (uint64_t)h->begin_at);
 	put_u64(b + 24, (uint64_t)h->end_at);
 	put_u32(b + 32, h->slots_used);
 	put_u32(b + 36, h->count);
 	return io_write_at(fd, b, sizeof(b), 0);
+}
+
+enum rc index_end_time_write(int fd, int64_t end_ms)
+{
+	uint8_t b[8];
+
+	put_u64(b, (uint64_t)end_ms);
+	return io_write_at(fd, b, sizeof(b), 8);
 }
 
 static struct index_entry entry_get(const uint8_t *b)
@@ -65,6 +57,43 @@ enum rc index_entry_read(int fd, struct index_shape shape, uint32_t i, struct in
 	if (rc == RC_OK)
 		*e = entry_get(b);
 	return rc;
+}
+
+/* The entry's time, rounded down to the second. The first one counts from the begin that stood there before it (seconds_since). */
+static int64_t entry_ms(const struct index_header *h, uint32_t i, const struct index_entry *e)
+{
+	return i == 1 || e->seconds > INT32_MAX ? h->begin_ms : h->begin_ms + (int64_t)e->seconds * 1000;
+}
+
+/* The end time of a file that was being written when we were killed is behind its entries: see index_release. */
+static enum rc catch_up(int fd, struct index_shape shape, struct index_header *h)
+{
+	struct index_entry e;
+	enum rc rc;
+
+	if (h->count <= 1)
+		return RC_OK;
+	rc = index_entry_read(fd, shape, h->count - 1, &e);
+	if (rc == RC_OK && h->end_ms < entry_ms(h, h->count - 1, &e))
+		h->end_ms = entry_ms(h, h->count - 1, &e) + (h->count > 2 ? 999 : 0);
+	return rc;
+}
+
+enum rc index_header_read(int fd, struct index_shape shape, struct index_header *h)
+{
+	uint8_t b[INDEX_HEADER_BYTES];
+	enum rc rc = io_read_at(fd, b, sizeof(b), 0, false);
+
+	if (rc != RC_OK)
+		return rc;
+	*h = (struct index_header){(int64_t)get_u64(b),      (int64_t)get_u64(b + 8), (int64_t)get_u64(b + 16),
+				   (int64_t)get_u64(b + 24), get_u32(b + 32),         get_u32(b + 36),
+				   (int64_t)get_u64(b + 8)};
+	if ((int32_t)h->count <= 0)
+		h->count = 1; /* Apache IndexHeader.load */
+	if (h->count > shape.entries || h->begin_at < 0 || h->end_at < h->begin_at || h->begin_ms < 0 || h->end_ms < 0)
+		return RC_CORRUPT;
+	return catch_up(fd, shape, h);
 }
 
 enum rc index_slot_read(int fd, uint32_t slot, uint32_t *i)
@@ -298,7 +327,9 @@ enum rc index_file_truncate(int fd, struct index_shape shape, struct index_heade
 		if (rc != RC_OK)
 			return rc;
 		h->end_at = e.at;
-		h->end_ms = h->begin_ms + (int64_t)e.seconds * 1000 + 999;
+		h->end_ms = entry_ms(h, low - 1, &e) + (low > 2 ? 999 : 0);
+		if (h->disk_end_ms > h->end_ms)
+			h->disk_end_ms = h->end_ms;
 	}
 	return index_header_write(fd, h);
 }

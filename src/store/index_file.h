@@ -23,6 +23,7 @@ struct index_shape { /* of all files of a store */
 struct index_header {
 	int64_t begin_ms, end_ms, begin_at, end_at;
 	uint32_t slots_used, count; /* count: the next entry to write; 1 when there is none */
+	int64_t disk_end_ms;        /* the end time as the file has it, never later than end_ms: index_release moves it */
 };
 
 struct index_record { /* a key that is to be written */
@@ -36,9 +37,11 @@ struct index_entry {
 };
 
 int64_t index_file_bytes(struct index_shape shape);
-/* RC_CORRUPT when the header cannot be: count over the shape, offsets that fall, anything below zero. */
+/* RC_CORRUPT when the header cannot be: count over the shape, offsets that fall, anything below zero. An end time that lags behind the last
+ * entry is put right in *h, to a second. */
 enum rc index_header_read(int fd, struct index_shape shape, struct index_header *h);
 enum rc index_header_write(int fd, const struct index_header *h);
+enum rc index_end_time_write(int fd, int64_t end_ms); /* nothing else of the header */
 enum rc index_entry_read(int fd, struct index_shape shape, uint32_t i, struct index_entry *e);
 enum rc index_slot_read(int fd, uint32_t slot, uint32_t *i);
 

@@ -480,6 +480,8 @@ static enum rc finish(struct recovery *r, bool clean)
 	s->written_ms = s->flushed_ms = r->newest_ms > s->checkpointer.saved.log_ms ? r->newest_ms : s->checkpointer.saved.log_ms;
 	s->last_message = r->last_message;
 	s->damaged_messages = r->damaged;
+	if (rc == RC_OK && clean && !r->dispatch && r->end > s->log.min && !s->checkpointer.saved.is_ours)
+		checkpointer_take_over(&s->checkpointer);
 	return rc;
 }
 
@@ -517,7 +519,9 @@ static enum rc recover(struct recovery *r, bool clean, const struct checkpoint *
 	} else {
 		start = clean ? last_used_segment(s) : unclean_start(s, c);
 		r->dispatch = !clean && !no_queues;
-		rc = walk_from(r, start, !clean && s->config.check_crc_on_recover);
+		rc = clean || s->index == NULL ? RC_OK : index_cut(s->index, start);
+		if (rc == RC_OK)
+			rc = walk_from(r, start, !clean && s->config.check_crc_on_recover);
 		log_info("store", "recovery: %llu messages between %lld and %lld", (unsigned long long)r->messages,
 			 (long long)start, (long long)r->end);
 	}

@@ -153,6 +153,7 @@ START_TEST(files_are_apaches_byte_for_byte)
 	}
 	rig_run_all(r);
 	ck_assert_int_eq(index_flush_now(r->store->index), RC_OK);
+	index_release_now(r->store->index); /* as a clean stop does */
 	ck_assert_int_eq(files, 3);
 	check_files(models, files);
 }
@@ -384,6 +385,179 @@ START_TEST(a_torn_write_loses_no_older_key)
 }
 END_TEST
 
+/* ---- in turns with Apache's broker ---- */
+
+static void read_page(uint8_t page[CHECKPOINT_BYTES])
+{
+	char *path = rig_path(r, "checkpoint");
+	int fd = open(path, O_RDONLY);
+
+	ck_assert_int_eq(pread(fd, page, CHECKPOINT_BYTES, 0), CHECKPOINT_BYTES);
+	close(fd);
+	free(path);
+}
+
+static void write_page(const uint8_t page[CHECKPOINT_BYTES])
+{
+	char *path = rig_path(r, "checkpoint");
+	int fd = open(path, O_WRONLY);
+
+	ck_assert_int_eq(pwrite(fd, page, CHECKPOINT_BYTES, 0), CHECKPOINT_BYTES);
+	close(fd);
+	free(path);
+}
+
+static int64_t index_ms(void)
+{
+	char *path = rig_path(r, "checkpoint");
+	struct checkpoint c;
+
+	ck_assert_int_eq(checkpoint_read(path, &c), RC_OK);
+	free(path);
+	return c.index_ms;
+}
+
+static int64_t number_at(const char *path, int64_t at)
+{
+	uint8_t b[8];
+	int fd = open(path, O_RDONLY);
+
+	ck_assert_int_eq(pread(fd, b, sizeof(b), at), (ssize_t)sizeof(b));
+	close(fd);
+	return (int64_t)get_u64(b);
+}
+
+/* Apache IndexService.load after a kill: what ends later than the checkpoint says is deleted. -> files; *last_end: the newest's time */
+static int files_that_apache_keeps(int64_t *last_end)
+{
+	char *folder = rig_path(r, "index");
+	struct dirent **names = NULL; /* none: there is no folder yet */
+	int count = scandir(folder, &names, only_names, alphasort);
+
+	for (int i = 0; i < count; i++) {
+		char *path = mem_printf("%s/%s", folder, names[i]->d_name);
+
+		*last_end = number_at(path, 8);
+		ck_assert_msg(*last_end <= index_ms(), "%s ends at %lld, the checkpoint's index time is %lld", names[i]->d_name,
+			      (long long)*last_end, (long long)index_ms());
+		free(path);
+		free(names[i]);
+	}
+	free(names);
+	free(folder);
+	return count;
+}
+
+static void send_keys(int64_t *at, int from, int to, uint64_t step_ms)
+{
+	char properties[64];
+
+	for (int i = from; i < to; i++) {
+		mem_format(properties, sizeof(properties), "KEYS\x01k%d", i);
+		at[i] = send(properties).physical_offset;
+		r->wall += step_ms;
+	}
+}
+
+START_TEST(apache_keeps_the_index_of_a_killed_broker)
+{
+	int64_t at[1000], end, last_ms;
+	int files = 0;
+
+	rig_open(r);
+	for (int turn = 0; turn < 10; turn++) { /* checkpoints and index flushes fall between, files fill up */
+		send_keys(at, turn * 100, turn * 100 + 100, 7);
+		for (int i = 0; i < 3; i++) {
+			rig_elapse(r, 700);
+			files = files_that_apache_keeps(&end);
+		}
+	}
+	ck_assert_int_eq(files, 3);
+	send_keys(at, 0, 50, 7); /* the same keys again: not in the checkpoint */
+	last_ms = (int64_t)r->wall - 7;
+	index_flush(r->store->index, false, NULL);
+	rig_run_all(r);
+	ck_assert_int_eq(files_that_apache_keeps(&end), 3);
+	ck_assert_int_lt(end, last_ms);
+	rig_kill(r);
+	rig_open(r);
+	ck_assert_int_ge(r->store->index->newest_ms, last_ms);
+	for (int i = 0; i < 50; i++) { /* by a time that only the entries know */
+		char key[32];
+
+		mem_format(key, sizeof(key), "k%d", i);
+		ck_assert_int_eq(look_up("T", key, last_ms - 50 * 7, INT64_MAX, 10), 1);
+		ck_assert_int_eq(found[0], at[i]);
+	}
+	rig_elapse(r, 4000);
+	files_that_apache_keeps(&end);
+	rig_close(r);
+	files_that_apache_keeps(&end);
+	ck_assert_int_eq(end, last_ms);
+}
+END_TEST
+
+static void make_abort(void)
+{
+	char *path = rig_path(r, "abort");
+	int fd = open(path, O_CREAT | O_RDWR, 0644);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	free(path);
+}
+
+/* The times of the checkpoint are Apache's by now, ours behind them is old or (_i) not there, and Apache has not filled an index file. */
+static void checkpoint_of_apache(const uint8_t old[CHECKPOINT_BYTES])
+{
+	uint8_t page[CHECKPOINT_BYTES];
+
+	read_page(page);
+	memcpy(page + 16, old + 16, CHECKPOINT_BYTES - 16);
+	write_page(page);
+}
+
+START_TEST(keys_before_apaches_recovery_are_kept)
+{
+	uint8_t old[CHECKPOINT_BYTES];
+	int64_t at[3000];
+
+	if (_i)
+		r->config.index_entries = 20000; /* one file, and it is not full */
+	rig_open(r);
+	send_keys(at, 0, 300, 7);
+	rig_elapse(r, 4000);
+	read_page(old);
+	if (_i)
+		memset(old, 0, sizeof(old));
+	send_keys(at, 300, 3000, 7);
+	rig_close(r);
+	checkpoint_of_apache(old);
+	make_abort();
+	rig_open(r);
+	ck_assert_uint_gt(r->store->log.count, 3);
+	check_all(at, 3000);
+}
+END_TEST
+
+START_TEST(a_store_of_apaches_has_its_index_time_at_once)
+{
+	uint8_t page[CHECKPOINT_BYTES];
+	int64_t at[100], end;
+
+	rig_open(r);
+	send_keys(at, 0, 100, 7);
+	rig_close(r);
+	read_page(page);
+	memset(page + 16, 0, CHECKPOINT_BYTES - 16); /* as Apache's, whose index file is not full */
+	write_page(page);
+	rig_open(r);
+	ck_assert_int_eq(files_that_apache_keeps(&end), 1);
+	ck_assert_int_eq(end, (int64_t)r->wall - 7);
+	check_all(at, 100);
+}
+END_TEST
+
 START_TEST(cut_forgets_what_is_behind_the_log)
 {
 	struct message_index *x;
@@ -526,6 +700,9 @@ Suite *suite_index(void)
 	tcase_add_test(tc, old_keys_are_found_after_files_and_restarts);
 	tcase_add_test(tc, killed_store_finds_all_keys);
 	tcase_add_loop_test(tc, a_torn_write_loses_no_older_key, 0, 8);
+	tcase_add_test(tc, apache_keeps_the_index_of_a_killed_broker);
+	tcase_add_loop_test(tc, keys_before_apaches_recovery_are_kept, 0, 2);
+	tcase_add_test(tc, a_store_of_apaches_has_its_index_time_at_once);
 	tcase_add_test(tc, cut_forgets_what_is_behind_the_log);
 	tcase_add_test(tc, slots_in_use_are_counted_once);
 	tcase_add_test(tc, files_below_the_log_go_but_the_last);
