@@ -22,6 +22,7 @@
 #include "broker/topic_table.h"
 #include "broker/transaction_service.h"
 
+#define CLOCK_STEP_MS 5000 /* what the wall clock and the monotonic one may differ by in a turn before it counts as set */
 #define STORE_ROUNDS_MAX 4 /* store turns in one of ours: waiters that are released may append again */
 
 static void put_property(struct buf *out, const char *name, const char *value)
@@ -93,6 +94,7 @@ enum rc broker_new(struct broker_config *config, const struct broker_services *s
 	b->executor = services->executor;
 	b->outbound = services->outbound;
 	b->wall_ms = b->boot_wall_ms = b->config_changed_ms = services->wall_ms;
+	b->turn_ms = b->boot_ms = b->timers->now_ms;
 	b->again.on_timer = on_again;
 	dispatch_check(&broker_dispatch);
 	broker_config_changed(b);
@@ -110,7 +112,18 @@ enum rc broker_new(struct broker_config *config, const struct broker_services *s
 	return RC_OK;
 }
 
-void broker_set_time(struct broker *b, uint64_t wall_ms) { b->wall_ms = wall_ms; }
+void broker_set_time(struct broker *b, uint64_t wall_ms)
+{
+	int64_t step = (int64_t)(wall_ms - b->wall_ms) - (int64_t)(b->timers->now_ms - b->turn_ms);
+
+	b->wall_ms = wall_ms;
+	b->turn_ms = b->timers->now_ms;
+	if (step > -CLOCK_STEP_MS && step < CLOCK_STEP_MS)
+		return;
+	log_warn("broker", "the wall clock went %s by %lld s", step > 0 ? "forward" : "back",
+		 (long long)(step > 0 ? step : -step) / 1000);
+	delay_service_clock_stepped(b, step);
+}
 
 void broker_start(struct broker *b)
 {

@@ -27,7 +27,8 @@ struct broker {
 	struct executor *executor;
 	struct outbound *outbound;
 	uint64_t wall_ms; /* wall clock of this turn, ms since 1970 */
-	uint64_t boot_wall_ms;
+	uint64_t turn_ms; /* monotonic time at which it was that */
+	uint64_t boot_wall_ms, boot_ms;
 	struct host store_host; /* brokerIP1:listenPort, stamped on messages */
 	struct store *store;
 	struct topic_table *topics;
@@ -57,10 +58,10 @@ struct broker {
  * *error: malloc'ed line on failure. */
 enum rc broker_new(struct broker_config *config, const struct broker_services *services, struct broker **out, char **error);
 extern const struct dispatch broker_dispatch;
-void broker_set_time(struct broker *b, uint64_t wall_ms);
-void broker_config_changed(struct broker *b); /* after a change of b->config: what is worked out from it */
-void broker_start(struct broker *b);          /* registers with the name servers, starts timers */
-void broker_end_turn(struct broker *b);       /* store_end_turn: writes, wakes, acknowledges */
+void broker_set_time(struct broker *b, uint64_t wall_ms); /* timers->now_ms is the present time already */
+void broker_config_changed(struct broker *b);             /* after a change of b->config: what is worked out from it */
+void broker_start(struct broker *b);                      /* registers with the name servers, starts timers */
+void broker_end_turn(struct broker *b);                   /* store_end_turn: writes, wakes, acknowledges */
 /* Begin a graceful stop: unregisters; on_stopped is called on the core when that is done or 3 s have passed. */
 void broker_stop(struct broker *b, void (*on_stopped)(void *ctx), void *ctx);
 void broker_free(struct broker *b); /* writes state files, closes the store; all peers are closed before */

@@ -22,15 +22,23 @@
 #define DELIVER_BYTES (1024 * 1024)
 #define RETRY_AFTER_MS 1000
 #define STATE_FILE "delayOffset.json"
+#define STEPS_MAX 8 /* times that the clock went back, remembered while something from before is parked */
+
+struct step {
+	int64_t before;  /* queue offset: entries below it were parked by the earlier clock ... */
+	int64_t back_ms; /* ... which was so much ahead */
+};
 
 struct level {
 	struct timer timer; /* running: waits for the head or a retry */
 	struct broker *broker;
 	struct delay_service *service;
-	int32_t number;    /* 1 .. */
-	int64_t offset;    /* next queue offset to deliver */
-	int64_t moving_to; /* offset once what was appended is written */
-	bool is_busy;      /* reading or writing: no second round meanwhile */
+	int32_t number;               /* 1 .. */
+	int64_t offset;               /* next queue offset to deliver */
+	int64_t moving_to;            /* offset once what was appended is written */
+	bool is_busy;                 /* reading or writing: no second round meanwhile */
+	struct step steps[STEPS_MAX]; /* oldest first */
+	size_t step_count;
 	struct store_get get;
 	struct store_wait wait;
 	/* of the round under way, for the filter */
@@ -74,6 +82,16 @@ static void on_warm(struct store_get *g)
 		deliver(l);
 }
 
+static int64_t ahead_ms(const struct level *l, int64_t offset)
+{
+	int64_t ms = 0;
+
+	for (size_t i = 0; i < l->step_count; i++)
+		if (offset < l->steps[i].before)
+			ms += l->steps[i].back_ms;
+	return ms;
+}
+
 /* Entries come in order; the first that is not due yet ends the round. */
 static bool is_due(const struct store_get *g, int64_t deliver_at_ms)
 {
@@ -83,8 +101,8 @@ static bool is_due(const struct store_get *g, int64_t deliver_at_ms)
 
 	if (l->first_not_due >= 0)
 		return false;
-	/* An entry can never be further away than the level itself: if it is, the level was shortened, or the clock went back
-	 * (Apache correctDeliverTimestamp). */
+	deliver_at_ms -= ahead_ms(l, offset);
+	/* An entry can never be further away than the level itself (Apache correctDeliverTimestamp). */
 	if (deliver_at_ms <= l->now_ms || deliver_at_ms > most)
 		return true;
 	l->first_not_due = offset;
@@ -194,6 +212,65 @@ static enum rc plan(struct level *l, struct store_queue *queue)
 	return store_get_plan(l->broker->store, &l->get);
 }
 
+static void drop_first_step(struct level *l)
+{
+	l->step_count--;
+	memmove(l->steps, l->steps + 1, l->step_count * sizeof(l->steps[0]));
+}
+
+static struct store_queue *queue_of(const struct level *l)
+{
+	return store_queue_find(l->broker->store, SLICE_LIT(TOPIC_SCHEDULE), l->number - 1);
+}
+
+static void stepped_back(struct level *l, int64_t ms)
+{
+	const struct store_queue *queue = queue_of(l);
+
+	while (l->step_count > 0 && (l->steps[0].before <= l->offset || l->step_count == STEPS_MAX))
+		drop_first_step(l);
+	if (queue != NULL && store_queue_max(queue) > l->offset)
+		l->steps[l->step_count++] = (struct step){.before = store_queue_max(queue), .back_ms = ms};
+}
+
+/* The newest entry is further away than the level: the clock went back while no broker ran, or the level was shortened. It waits as if it
+ * were new, and those in front of it keep their distance. */
+static void compare_clocks(struct level *l)
+{
+	struct store_queue *queue = queue_of(l);
+	int64_t most = (int64_t)l->broker->wall_ms + l->broker->delay_ms[l->number - 1];
+	struct store_entry last;
+
+	if (queue != NULL && store_queue_entry(queue, store_queue_max(queue) - 1, &last) == RC_OK && last.tags_code > most)
+		stepped_back(l, last.tags_code - most);
+}
+
+/* What went back before is taken back first, newest first; the rest is time that has passed. */
+static void stepped_forward(struct level *l, int64_t ms)
+{
+	while (l->step_count > 0 && ms > 0) {
+		struct step *last = &l->steps[l->step_count - 1];
+		int64_t less = ms < last->back_ms ? ms : last->back_ms;
+
+		last->back_ms -= less;
+		ms -= less;
+		if (last->back_ms == 0)
+			l->step_count--;
+	}
+	if (!l->is_busy)
+		run_again(l, 0);
+}
+
+void delay_service_clock_stepped(struct broker *b, int64_t step_ms)
+{
+	for (int32_t i = 0; b->delay->is_started && i < b->delay->count; i++) {
+		if (step_ms < 0)
+			stepped_back(&b->delay->levels[i], -step_ms);
+		else
+			stepped_forward(&b->delay->levels[i], step_ms);
+	}
+}
+
 static void read_and_deliver(struct level *l)
 {
 	struct buf *messages = &l->broker->delay_messages;
@@ -213,7 +290,7 @@ static void read_and_deliver(struct level *l)
 
 static void deliver(struct level *l)
 {
-	struct store_queue *queue = store_queue_find(l->broker->store, SLICE_LIT(TOPIC_SCHEDULE), l->number - 1);
+	struct store_queue *queue = queue_of(l);
 	enum rc rc;
 
 	if (queue == NULL || l->offset == store_queue_max(queue)) /* nothing parked: delay_service_added starts the timer again */
@@ -314,8 +391,10 @@ enum rc delay_service_new(struct broker *b, struct delay_service **out, char **e
 void delay_service_start(struct broker *b)
 {
 	b->delay->is_started = true;
-	for (int32_t i = 0; i < b->delay->count; i++)
+	for (int32_t i = 0; i < b->delay->count; i++) {
+		compare_clocks(&b->delay->levels[i]);
 		run_again(&b->delay->levels[i], 0);
+	}
 }
 
 void delay_service_free(struct delay_service *d)

@@ -427,7 +427,7 @@ static const char *readable_bytes(struct arena *arena, double bytes)
 
 static void put_identity(struct json_writer *w, const struct broker *b, struct arena *arena)
 {
-	uint64_t up_s = (b->wall_ms - b->boot_wall_ms) / 1000;
+	uint64_t up_s = (b->timers->now_ms - b->boot_ms) / 1000;
 
 	put_text(w, "brokerActive", "true");
 	put_number(w, "brokerVersion", FUSEE_VERSION);

@@ -108,12 +108,12 @@ static void pass(struct transaction_source *q)
 static int64_t due_at(const struct transaction_service *s, const struct half_message *h)
 {
 	const struct broker *b = s->broker;
-	int64_t from = h->key == h->m.queue_offset ? h->m.store_timestamp : h->m.born_timestamp, due;
+	bool was_checked = h->is_checked && h->checks > 0;
+	int64_t from = was_checked || h->key == h->m.queue_offset ? h->m.store_timestamp : h->m.born_timestamp, due;
 
-	if (h->is_checked && h->checks > 0)
-		due = h->m.store_timestamp + b->config->transaction_check_interval;
-	else
-		due = from + half_immunity_ms(b, h->immunity);
+	if (from > (int64_t)b->wall_ms) /* the clock went back since */
+		from = (int64_t)b->wall_ms;
+	due = from + (was_checked ? b->config->transaction_check_interval : half_immunity_ms(b, h->immunity));
 	if (s->walk.is_first && due < (int64_t)b->boot_wall_ms + b->config->transaction_check_interval)
 		due = (int64_t)b->boot_wall_ms + b->config->transaction_check_interval;
 	return due;

@@ -69,6 +69,7 @@ struct outbound_of {
 
 struct sim {
 	struct timers timers;
+	int64_t wall_step_ms; /* sim_step_wall, all of them */
 	struct executor executor;
 	struct job *jobs, *last_job; /* linked through job->link */
 	bool is_holding_jobs;
@@ -571,7 +572,15 @@ void sim_elapse(struct sim *s, uint64_t ms)
 }
 
 uint64_t sim_now(const struct sim *s) { return s->timers.now_ms - SIM_START_MS; }
-uint64_t sim_wall(const struct sim *s) { return SIM_START_WALL_MS + sim_now(s); }
+uint64_t sim_wall(const struct sim *s) { return SIM_START_WALL_MS + sim_now(s) + (uint64_t)s->wall_step_ms; }
+
+void sim_step_wall(struct sim *s, int64_t ms)
+{
+	s->wall_step_ms += ms;
+	set_time(s);
+	sim_run(s);
+}
+
 struct timers *sim_timers(struct sim *s) { return &s->timers; }
 struct executor *sim_executor(struct sim *s) { return &s->executor; }
 const char *sim_folder(struct sim *s) { return s->folder; }

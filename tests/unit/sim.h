@@ -46,10 +46,11 @@ uint64_t sim_now(const struct sim *s); /* ms since the start */
 uint64_t sim_wall(const struct sim *s);
 
 /* ---- time ---- */
-void sim_run(struct sim *s);                  /* until it is quiet at the present time */
-void sim_elapse(struct sim *s, uint64_t ms);  /* from event to event, and quiet at the end */
-void sim_hold_jobs(struct sim *s, bool hold); /* keep submitted jobs back (default: run at the end of each step) */
-void sim_run_one_job(struct sim *s);          /* the oldest of those held back; must exist */
+void sim_run(struct sim *s);                   /* until it is quiet at the present time */
+void sim_elapse(struct sim *s, uint64_t ms);   /* from event to event, and quiet at the end */
+void sim_step_wall(struct sim *s, int64_t ms); /* set the wall clock forward or back; no time passes */
+void sim_hold_jobs(struct sim *s, bool hold);  /* keep submitted jobs back (default: run at the end of each step) */
+void sim_run_one_job(struct sim *s);           /* the oldest of those held back; must exist */
 size_t sim_job_count(const struct sim *s);
 
 /* ---- nodes ---- */

@@ -4,6 +4,7 @@
 
 Suite *suite_admin(void);
 Suite *suite_clients(void);
+Suite *suite_clock(void);
 Suite *suite_delay(void);
 Suite *suite_locks(void);
 Suite *suite_offsets(void);
@@ -15,8 +16,9 @@ Suite *suite_transactions(void);
 
 int main(int argc, char **argv)
 {
-	static suite_fn *const suites[] = {suite_admin, suite_clients, suite_delay, suite_locks,  suite_offsets,
-					   suite_pull,  suite_send,    suite_state, suite_topics, suite_transactions};
+	static suite_fn *const suites[] = {suite_admin, suite_clients, suite_clock,       suite_delay,
+					   suite_locks, suite_offsets, suite_pull,        suite_send,
+					   suite_state, suite_topics,  suite_transactions};
 
 	log_level = LOG_ERROR;
 	return run_suites(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));

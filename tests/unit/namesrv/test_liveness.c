@@ -24,6 +24,21 @@ START_TEST(expires_after_120_seconds_of_silence)
 }
 END_TEST
 
+/* Expiry counts the time that passes, whatever the wall clock is set to. */
+START_TEST(a_wall_clock_that_is_set_expires_nobody)
+{
+	static const int64_t steps_ms[] = {-30 * 24 * 3600000ll, -3600000, 3600000, 30 * 24 * 3600000ll};
+
+	sim_step_wall(sim, steps_ms[_i]);
+	sim_elapse(sim, 119999);
+	ck_assert(has_route("T1"));
+	sim_step_wall(sim, -steps_ms[_i]);
+	ck_assert(has_route("T1"));
+	sim_elapse(sim, 1);
+	ck_assert(!has_route("T1"));
+}
+END_TEST
+
 START_TEST(each_sign_of_life_counts)
 {
 	sim_elapse(sim, 100000);
@@ -147,6 +162,7 @@ Suite *suite_liveness(void)
 
 	tcase_add_checked_fixture(tc, start, teardown);
 	tcase_add_test(tc, expires_after_120_seconds_of_silence);
+	tcase_add_loop_test(tc, a_wall_clock_that_is_set_expires_nobody, 0, 4);
 	tcase_add_test(tc, each_sign_of_life_counts);
 	tcase_add_test(tc, time_out_of_its_own);
 	tcase_add_test(tc, absurd_time_outs_are_bounded);
