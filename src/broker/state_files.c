@@ -223,6 +223,19 @@ static enum rc load(struct broker *b, const char *path, state_decode_fn *decode)
 	return rc;
 }
 
+/* At once: the next save would make the damaged one the backup, and a kill in the midst of that would leave nothing else. */
+static void put_back(const char *path, const char *backup)
+{
+	struct buf text = {0};
+	enum rc rc = small_file_read(backup, &text);
+
+	if (rc == RC_OK)
+		rc = small_file_replace(path, buf_slice(&text), false);
+	if (rc != RC_OK)
+		log_error("broker", "write '%s': %s", path, rc_text(rc));
+	buf_free(&text);
+}
+
 /* The file, else its backup. A missing file with a backup is what a crash between the two renames leaves. */
 static enum rc load_or_backup(struct broker *b, const char *path, state_decode_fn *decode, char **error)
 {
@@ -237,13 +250,15 @@ static enum rc load_or_backup(struct broker *b, const char *path, state_decode_f
 	}
 	backup = mem_printf("%s.bak", path);
 	backup_rc = load(b, backup, decode);
-	if (backup_rc == RC_OK)
+	if (backup_rc == RC_OK) {
 		log_warn("broker", "state file '%s': %s; '%s' is used instead", path, rc_text(rc), backup);
-	else if (rc == RC_NOT_FOUND && backup_rc == RC_NOT_FOUND)
+		put_back(path, backup);
+	} else if (rc == RC_NOT_FOUND && backup_rc == RC_NOT_FOUND) {
 		backup_rc = RC_OK;
-	else
+	} else {
 		*error = mem_printf("broker: read '%s': %s; '%s': %s; put back a good copy, or remove both to start without",
 				    path, rc_text(rc), backup, rc_text(backup_rc));
+	}
 	free(backup);
 	return backup_rc == RC_NOT_FOUND ? rc : backup_rc;
 }

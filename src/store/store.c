@@ -17,33 +17,10 @@
 #include "store/queue_table.h"
 #include "store/recovery.h"
 #include "store/retention.h"
+#include "store/store_access.h"
 #include "store/store_internal.h"
 
 /* ---- open ---- */
-
-static enum rc refuse_root(const char *root, const char *doing, int err, char **error)
-{
-	enum rc rc = rc_from_errno(err);
-
-	*error = mem_printf("store: %s '%s' as user %ld: %s; give the folder to that user, or change storePathRootDir", doing,
-			    root, (long)geteuid(), strerror(err));
-	return rc == RC_NOT_FOUND ? RC_IO : rc;
-}
-
-static enum rc check_root(const char *root, char **error)
-{
-	struct stat st;
-
-	if (io_make_folders(root) != RC_OK && (stat(root, &st) < 0))
-		return refuse_root(root, "make folder", errno, error);
-	if (stat(root, &st) < 0)
-		return refuse_root(root, "open folder", errno, error);
-	if (!S_ISDIR(st.st_mode))
-		return refuse_root(root, "open folder", ENOTDIR, error);
-	if (access(root, R_OK | W_OK | X_OK) < 0)
-		return refuse_root(root, "write to folder", errno, error);
-	return RC_OK;
-}
 
 static void copy_config(struct store *s, const struct store_config *config)
 {
@@ -111,7 +88,7 @@ enum rc store_open(const struct store_config *config, struct executor *ex, struc
 {
 	struct store *s;
 	bool clean;
-	enum rc rc = check_root(config->root, error);
+	enum rc rc = store_access_check(config, error);
 
 	if (rc == RC_OK)
 		rc = recovery_refuse(config, error);
