@@ -486,6 +486,52 @@ static enum rc update_pair(void *ctx, unsigned line, struct slice key, struct sl
 	return rc;
 }
 
+static size_t value_bytes(enum config_kind kind)
+{
+	switch (kind) {
+	case CONFIG_LONG:
+		return sizeof(int64_t);
+	case CONFIG_DOUBLE:
+		return sizeof(double);
+	case CONFIG_BOOL:
+		return sizeof(bool);
+	default:
+		return sizeof(int32_t);
+	}
+}
+
+static void *clone(const struct config_schema *s, const void *config)
+{
+	char *copy = mem_zalloc(s->config_bytes);
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct config_row *row = &s->rows[i];
+		const char *from = (const char *)config + row->offset;
+
+		if (!(row->flags & CONFIG_KEPT) && row->kind != CONFIG_STRING)
+			memcpy(copy + row->offset, from, value_bytes(row->kind));
+		else if (*(char *const *)from != NULL)
+			*(char **)(copy + row->offset) = mem_strdup(*(char *const *)from);
+	}
+	return copy;
+}
+
+/* What the configuration would be after the change, by the schema's own rules. */
+static enum rc check_changed(struct update *u, struct slice text)
+{
+	unsigned bad_line;
+	enum rc rc;
+
+	if (u->schema->check == NULL)
+		return RC_OK;
+	u->config = clone(u->schema, u->present);
+	rc = properties_parse(text, update_pair, u, &bad_line);
+	if (rc == RC_OK)
+		rc = u->schema->check(u->config, u->error);
+	config_destroy(u->schema, u->config);
+	return rc;
+}
+
 enum rc config_update(const struct config_schema *s, void *config, struct slice text, char **error)
 {
 	struct update u = {.schema = s, .present = config, .error = error};
@@ -494,6 +540,8 @@ enum rc config_update(const struct config_schema *s, void *config, struct slice 
 
 	if (rc == RC_MALFORMED || rc == RC_TOO_BIG)
 		*error = mem_printf("properties text, line %u: %s", bad_line, rc_text(rc));
+	if (rc == RC_OK)
+		rc = check_changed(&u, text);
 	if (rc != RC_OK)
 		return rc;
 	u.config = config;

@@ -38,6 +38,9 @@ struct config_schema {
 	const struct config_row *rows;
 	size_t count;
 	size_t config_bytes; /* size of the struct, for config_new */
+	/* What rows cannot say: texts with a grammar, keys that must agree. Looked at by config_update; NULL: nothing. RC_OK or RC_INVALID with
+	 * *error, malloc'ed. */
+	enum rc (*check)(const void *config, char **error);
 };
 
 /* What a *_keys.def file becomes. HONOURED(kind, member, key, default, min, max, choices, flags) is a key that the code uses: a member
@@ -87,8 +90,8 @@ char *config_locate(const char *path, const char *error);
 enum rc config_set(const struct config_schema *s, void *config, struct slice key, struct slice value, char **error);
 
 /* Change of a running program (UPDATE_BROKER_CONFIG, UPDATE_NAMESRV_CONFIG): `text` is properties text. All keys or none are applied.
- * *error, malloc'ed, on failure names the key. Returns RC_OK; RC_PERMISSION (CONFIG_HIDDEN, or listed in the key configBlackList); RC_READ_ONLY (takes effect at start only);
- * RC_NOT_FOUND; RC_INVALID; RC_MALFORMED, RC_TOO_BIG (the text). */
+ * *error, malloc'ed, on failure names the key. Returns RC_OK; RC_PERMISSION (CONFIG_HIDDEN, or listed in the key configBlackList); RC_READ_ONLY
+ * (takes effect at start only); RC_NOT_FOUND; RC_INVALID (also by the schema's check); RC_MALFORMED, RC_TOO_BIG (the text). */
 enum rc config_update(const struct config_schema *s, void *config, struct slice text, char **error);
 
 /* Rewrite the properties text `old` so that it has the values that `changes` (properties text too) sets: lines of those keys are

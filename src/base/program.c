@@ -134,27 +134,6 @@ bool program_load(const struct config_schema *schema, void *config, const char *
 	return rc == RC_OK;
 }
 
-bool program_is_address_list(const char *text)
-{
-	struct slice rest = slice_of(text), part;
-	size_t count = 0;
-
-	while (slice_split(&rest, ';', &part)) {
-		size_t colon = part.len;
-		int32_t port;
-
-		if (part.len == 0)
-			continue;
-		while (colon > 0 && part.at[colon - 1] != ':')
-			colon--;
-		if (colon < 2 || slice_find(part, ',') < part.len || !slice_to_i32(slice_sub(part, colon, part.len), &port) ||
-		    port < 1 || port > 65535)
-			return false;
-		count++;
-	}
-	return count > 0;
-}
-
 void program_prepare(void)
 {
 	struct rlimit files;

@@ -23,9 +23,6 @@ void program_options_free(struct program_options *o);
 /* Load the file (if any) and tell its problems on stderr. False: errors, the program must end. Notes are appended to `notes`, to be logged later. */
 bool program_load(const struct config_schema *schema, void *config, const char *path, struct buf *notes);
 
-/* Check "host:port;host:port". False when one is neither. */
-bool program_is_address_list(const char *text);
-
 /* SIGPIPE is ignored, the limit of open files raised to what is allowed. */
 void program_prepare(void);
 

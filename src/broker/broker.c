@@ -33,12 +33,32 @@ static void put_property(struct buf *out, const char *name, const char *value)
 	buf_put_u8(out, 2);
 }
 
-void broker_config_changed(struct broker *b)
+static void reconfigure_store(struct broker *b)
+{
+	struct store_config config;
+	char *error = NULL;
+
+	/* Not a change that it cannot take: the texts in it were checked (broker_config_schema). */
+	if (broker_config_store(b->config, &config, &error) == RC_OK)
+		store_reconfigure(b->store, &config);
+	free(error);
+}
+
+static void write_properties(struct broker *b)
 {
 	buf_clear(&b->broker_properties);
 	put_property(&b->broker_properties, "MSG_REGION", b->config->region_id);
 	put_property(&b->broker_properties, "TRACE_ON", b->config->trace_on ? "true" : "false");
 	put_property(&b->broker_properties, "CLUSTER", b->config->broker_cluster_name);
+}
+
+void broker_config_changed(struct broker *b)
+{
+	write_properties(b);
+	reconfigure_store(b);
+	offset_table_config_changed(b);
+	delay_service_config_changed(b);
+	registration_servers_changed(b->registration);
 }
 
 static enum rc open_store(struct broker *b, char **error)
@@ -97,7 +117,7 @@ enum rc broker_new(struct broker_config *config, const struct broker_services *s
 	b->turn_ms = b->boot_ms = b->timers->now_ms;
 	b->again.on_timer = on_again;
 	dispatch_check(&broker_dispatch);
-	broker_config_changed(b);
+	write_properties(b);
 	if ((rc = broker_config_store_host(b->config, &b->store_host, error)) != RC_OK || (rc = open_store(b, error)) != RC_OK ||
 	    (rc = make_modules(b, error)) != RC_OK) {
 		broker_free(b);

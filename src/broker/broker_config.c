@@ -14,7 +14,9 @@ static const struct config_row rows[] = {
 #include "broker/broker_config_keys.def"
 };
 
-const struct config_schema broker_config_schema = {rows, COUNT_OF(rows), sizeof(struct broker_config)};
+static enum rc check_texts(const void *config, char **error);
+
+const struct config_schema broker_config_schema = {rows, COUNT_OF(rows), sizeof(struct broker_config), check_texts};
 
 struct broker_config *broker_config_new(void) { return config_new(&broker_config_schema); }
 
@@ -43,8 +45,6 @@ static enum rc check_together(const struct broker_config *c, char **error)
 	}
 	return RC_OK;
 }
-
-static enum rc check_texts(const struct broker_config *c, char **error);
 
 /* Apache's defaults that depend on the number of processors: base + each * processors, at most `most` unless that is 0. */
 static const struct {
@@ -163,16 +163,48 @@ enum rc broker_config_store_host(const struct broker_config *c, struct host *out
 	return RC_INVALID;
 }
 
-/* Texts with a grammar of their own, looked at early so that the file's line can be named. */
-static enum rc check_texts(const struct broker_config *c, char **error)
+bool broker_config_is_address_list(const char *text)
 {
+	struct slice rest = slice_of(text), part;
+	size_t count = 0;
+
+	while (slice_split(&rest, ';', &part)) {
+		size_t colon = part.len;
+		int32_t port;
+
+		if (part.len == 0)
+			continue;
+		while (colon > 0 && part.at[colon - 1] != ':')
+			colon--;
+		if (colon < 2 || slice_find(part, ',') < part.len || !slice_to_i32(slice_sub(part, colon, part.len), &port) ||
+		    port < 1 || port > 65535)
+			return false;
+		count++;
+	}
+	return count > 0;
+}
+
+static enum rc check_name_servers(const char *text, char **error)
+{
+	if (text == NULL || *text == '\0' || broker_config_is_address_list(text))
+		return RC_OK;
+	*error = mem_printf("key 'namesrvAddr': value '%s': expected addresses such as 127.0.0.1:9876;192.168.0.1:9876", text);
+	return RC_INVALID;
+}
+
+/* Texts with a grammar of their own, looked at early so that the file's line can be named. */
+static enum rc check_texts(const void *config, char **error)
+{
+	const struct broker_config *c = config;
 	struct store_config levels = {0};
 	struct host host;
 	enum rc rc = broker_config_store_host(c, &host, error);
 
 	if (rc == RC_OK)
 		rc = parse_delay_levels(c->message_delay_level, &levels, error);
-	return rc == RC_OK ? check_delete_when(c->delete_when, error) : rc;
+	if (rc == RC_OK)
+		rc = check_delete_when(c->delete_when, error);
+	return rc == RC_OK ? check_name_servers(c->namesrv_addr, error) : rc;
 }
 
 enum rc broker_config_store(const struct broker_config *c, struct store_config *out, char **error)
@@ -201,7 +233,6 @@ enum rc broker_config_store(const struct broker_config *c, struct store_config *
 		.disk_warning_ratio = c->disk_space_warning_level_ratio / 100.0,
 		.disk_clean_forcibly_ratio = c->disk_space_clean_forcibly_ratio / 100.0,
 		.clean_file_forcibly = c->clean_file_forcibly_enable,
-		.destroy_forcibly_ms = (uint32_t)c->destroy_maped_file_interval_forcibly,
 		.check_crc_on_recover = c->check_crc_on_recover,
 	};
 	rc = parse_delay_levels(c->message_delay_level ? c->message_delay_level : "", out, error);

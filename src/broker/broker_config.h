@@ -52,6 +52,9 @@ enum rc broker_config_resolve(struct broker_config *c, const char *user_home, ch
  * RC_INVALID and *error (malloc'ed) when brokerIP1 is no address. */
 enum rc broker_config_store_host(const struct broker_config *c, struct host *out, char **error);
 
+/* "host:port;host:port", one or more: what namesrvAddr may be. */
+bool broker_config_is_address_list(const char *text);
+
 /* The store's view. Strings in *out stay the config's. RC_INVALID and *error (malloc'ed) for a bad messageDelayLevel or deleteWhen. */
 enum rc broker_config_store(const struct broker_config *c, struct store_config *out, char **error);
 

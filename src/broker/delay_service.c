@@ -388,6 +388,11 @@ enum rc delay_service_new(struct broker *b, struct delay_service **out, char **e
 	return RC_OK;
 }
 
+void delay_service_config_changed(struct broker *b)
+{
+	state_file_set_period(b->state_files, STATE_FILE, (uint64_t)b->config->flush_delay_offset_interval);
+}
+
 void delay_service_start(struct broker *b)
 {
 	b->delay->is_started = true;

@@ -19,7 +19,8 @@ struct delay_service;
 
 /* Loads delayOffset.json. *error: malloc'ed line on failure. */
 enum rc delay_service_new(struct broker *b, struct delay_service **out, char **error);
-void delay_service_start(struct broker *b); /* the store is open, topics are there */
+void delay_service_start(struct broker *b);          /* the store is open, topics are there */
+void delay_service_config_changed(struct broker *b); /* flushDelayOffsetInterval */
 void delay_service_free(struct delay_service *d);
 
 int32_t delay_service_levels(const struct delay_service *d); /* how many levels messageDelayLevel has */

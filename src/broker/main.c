@@ -250,7 +250,7 @@ static bool settle_namesrv_addr(struct broker_config *c, const struct program_op
 		set_text(&c->namesrv_addr, mem_printf("127.0.0.1:%d", (int)c->namesrv_listen_port));
 	else if (from_env != NULL && *from_env != '\0')
 		set_text(&c->namesrv_addr, mem_strdup(from_env));
-	if (c->namesrv_addr == NULL || program_is_address_list(c->namesrv_addr))
+	if (c->namesrv_addr == NULL || broker_config_is_address_list(c->namesrv_addr))
 		return true;
 	fprintf(stderr, "The Name Server Address[%s] illegal, please set it as follows, \"127.0.0.1:9876;192.168.0.1:9876\"\n",
 		c->namesrv_addr);
@@ -267,6 +267,8 @@ static int configure(struct broker_config *c, const struct program_options *o, s
 		return 1;
 	if (o->config_path != NULL)
 		set_text(&c->broker_config_path, realpath(o->config_path, NULL));
+	else /* where changes of the running broker are written; read by nobody (Apache BrokerPathConfigHelper) */
+		config_fill(&c->broker_config_path, mem_printf("%s/store/config/broker.properties", o->user_home));
 	if (broker_config_resolve(c, o->user_home, &error) != RC_OK) {
 		char *located = config_locate(o->config_path, error);
 

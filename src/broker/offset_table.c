@@ -493,6 +493,11 @@ static void map_free(struct map *m)
 	forget_orders(m);
 }
 
+void offset_table_config_changed(struct broker *b)
+{
+	state_file_set_period(b->state_files, STATE_FILE, (uint64_t)b->config->flush_consumer_offset_interval);
+}
+
 void offset_table_free(struct offset_table *t)
 {
 	if (t == NULL)

@@ -14,6 +14,7 @@ struct broker;
 struct offset_table;
 
 enum rc offset_table_new(struct broker *b, struct offset_table **out, char **error);
+void offset_table_config_changed(struct broker *b); /* flushConsumerOffsetInterval */
 void offset_table_free(struct offset_table *t);
 int64_t offset_get(struct offset_table *t, struct slice group, struct slice topic, int32_t queue_id); /* -1 when unknown */
 /* False at OFFSET_ENTRIES_MAX or a queue id out of range. May go backwards (resets do); the caller decides. */

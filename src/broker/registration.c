@@ -43,6 +43,7 @@ struct server { /* one name server */
 	bool has_all;      /* it has had the whole table, over a connection that still stands */
 	bool is_under_way; /* one call at a time, so that they arrive in order */
 	bool is_failing;   /* told in the log already */
+	bool is_gone;      /* namesrvAddr does not have it any more; its place is free once nothing is under way */
 	uint64_t retry_ms;
 	struct timer retry;
 };
@@ -133,7 +134,7 @@ static void write_body(struct registration *r, const struct topic *only, struct 
 static bool is_settled(const struct registration *r)
 {
 	for (int i = 0; i < r->count; i++)
-		if (r->servers[i].is_under_way && !r->servers[i].is_failing)
+		if (r->servers[i].is_under_way && !r->servers[i].is_failing && !r->servers[i].is_gone)
 			return false;
 	return !timer_is_running(&r->turn);
 }
@@ -222,6 +223,10 @@ static bool is_answered(struct server *s, enum rc rc)
 	s->is_under_way = false;
 	if (s->r->is_stopping) /* unregister follows on its own */
 		return false;
+	if (s->is_gone) {
+		answer_all_if_settled(s->r);
+		return false;
+	}
 	if (rc == RC_OK)
 		return true;
 	note_failure(s, rc_text(rc));
@@ -364,6 +369,8 @@ static void begin_round(struct registration *r, enum want want)
 	for (int i = 0; i < r->count; i++) {
 		struct server *s = &r->servers[i];
 
+		if (s->is_gone)
+			continue;
 		/* What waits behind a call is sent from on_registered, when `changed` may be another topic. */
 		if ((s->is_under_way && want == WANTS_ONE) || (want == WANTS_VERSION && !s->has_all && !s->is_failing))
 			s->want = WANTS_ALL;
@@ -418,7 +425,7 @@ static void on_lost(void *ctx, const char *address)
 	for (int i = 0; i < r->count && r->is_started && !r->is_stopping; i++) {
 		struct server *s = &r->servers[i];
 
-		if (strcmp(s->address, address) != 0)
+		if (s->is_gone || strcmp(s->address, address) != 0)
 			continue;
 		s->has_all = false;
 		s->want = WANTS_ALL;
@@ -464,8 +471,10 @@ static void stop_timers(struct registration *r)
 		timer_stop(r->broker->timers, &r->servers[i].retry);
 }
 
-void registration_stop(struct registration *r, void (*on_done)(void *ctx), void *ctx)
+/* on_answer NULL: nobody waits for the answer. */
+static void unregister(struct server *s, peer_answer_fn *on_answer)
 {
+	struct registration *r = s->r;
 	const struct broker_config *c = r->broker->config;
 	struct unregister_broker_request_header h = {
 		.present = HEADER_ALL(unregister_broker_request_header),
@@ -475,6 +484,12 @@ void registration_stop(struct registration *r, void (*on_done)(void *ctx), void 
 		.broker_id = c->broker_id,
 	};
 
+	r->broker->outbound->call(r->broker->outbound, s->address, UNREGISTER_BROKER, &unregister_broker_request_header_schema,
+				  &h, (struct slice){0}, STOP_MS, on_answer, r);
+}
+
+void registration_stop(struct registration *r, void (*on_done)(void *ctx), void *ctx)
+{
 	struct list *node;
 
 	stop_timers(r);
@@ -485,10 +500,10 @@ void registration_stop(struct registration *r, void (*on_done)(void *ctx), void 
 	r->on_done_ctx = ctx;
 	timer_start(r->broker->timers, &r->stop_timer, STOP_MS);
 	for (int i = 0; i < r->count && r->is_started; i++) {
+		if (r->servers[i].is_gone)
+			continue;
 		r->unregisters++;
-		r->broker->outbound->call(r->broker->outbound, r->servers[i].address, UNREGISTER_BROKER,
-					  &unregister_broker_request_header_schema, &h, (struct slice){0}, STOP_MS,
-					  on_unregistered, r);
+		unregister(&r->servers[i], on_unregistered);
 	}
 	if (r->unregisters == 0)
 		timer_start(r->broker->timers, &r->stop_now, 0);
@@ -505,20 +520,80 @@ static struct slice trimmed(struct slice s)
 	return s;
 }
 
-static void split_addresses(struct registration *r)
+static bool is_listed(const struct registration *r, const char *address)
+{
+	struct slice rest = slice_of(r->broker->config->namesrv_addr), one;
+
+	while (slice_split(&rest, ';', &one))
+		if (slice_is(trimmed(one), address))
+			return true;
+	return false;
+}
+
+/* The one with this address, else a free place, else NULL. */
+static struct server *place_of(struct registration *r, struct slice address)
+{
+	struct server *free_one = r->count < NAMESRVS_MAX ? &r->servers[r->count] : NULL;
+
+	for (int i = 0; i < r->count; i++) {
+		if (slice_is(address, r->servers[i].address))
+			return &r->servers[i];
+		if (r->servers[i].is_gone && !r->servers[i].is_under_way)
+			free_one = &r->servers[i];
+	}
+	return free_one;
+}
+
+/* All addresses of namesrvAddr that have no place yet get one. */
+static void take_addresses(struct registration *r)
 {
 	struct slice rest = slice_of(r->broker->config->namesrv_addr), one;
 
 	while (slice_split(&rest, ';', &one)) {
+		struct server *s;
+
 		one = trimmed(one);
 		if (one.len == 0)
 			continue;
-		if (r->count == NAMESRVS_MAX) {
+		s = place_of(r, one);
+		if (s == NULL) {
 			log_warn("broker", "namesrvAddr: only the first %d name servers are used", NAMESRVS_MAX);
 			return;
 		}
-		r->servers[r->count++] = (struct server){.r = r, .address = slice_dup(one), .retry.on_timer = on_retry};
+		if (s == &r->servers[r->count])
+			r->count++;
+		else if (!s->is_gone)
+			continue;
+		if (s->address != NULL && slice_is(one, s->address)) { /* it was gone, and is there again */
+			s->is_gone = s->has_all = false;
+		} else {
+			free(s->address);
+			*s = (struct server){.r = r, .address = slice_dup(one), .retry.on_timer = on_retry};
+		}
 	}
+}
+
+void registration_servers_changed(struct registration *r)
+{
+	bool has_new = false;
+
+	if (!r->is_started || r->is_stopping)
+		return;
+	for (int i = 0; i < r->count; i++) {
+		struct server *s = &r->servers[i];
+
+		if (s->is_gone || is_listed(r, s->address))
+			continue;
+		s->is_gone = true;
+		s->want = WANTS_NOTHING;
+		timer_stop(r->broker->timers, &s->retry);
+		unregister(s, NULL);
+	}
+	take_addresses(r);
+	for (int i = 0; i < r->count; i++)
+		has_new |= !r->servers[i].is_gone && !r->servers[i].has_all;
+	if (has_new)
+		begin_round(r, WANTS_ALL);
 }
 
 struct registration *registration_new(struct broker *b)
@@ -535,7 +610,7 @@ struct registration *registration_new(struct broker *b)
 	r->stop_now.on_timer = on_stop_now;
 	r->broker_address = mem_printf("%s:%d", c->broker_ip1, c->listen_port);
 	r->ha_address = mem_printf("%s:%d", c->broker_ip2 ? c->broker_ip2 : c->broker_ip1, ha_port);
-	split_addresses(r);
+	take_addresses(r);
 	return r;
 }
 

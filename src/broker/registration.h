@@ -14,6 +14,8 @@ struct registration *registration_new(struct broker *b);
 void registration_start(struct registration *r);
 /* A topic was made or changed; NULL: several, or one is gone, or the broker's own settings (perm) changed. Sent once for a turn's changes. */
 void registration_topic_changed(struct registration *r, const struct topic *topic);
+/* namesrvAddr may have changed: those that are new get the table, those that are gone are told and left alone. */
+void registration_servers_changed(struct registration *r);
 /* Answer `req` with SUCCESS once every name server in good health has what changed up to now, or after a second: whoever made a topic may
  * ask for its route right behind the answer. Apache's broker blocks for it. Returns what the handler returns. */
 enum outcome registration_settle(struct registration *r, struct request *req);

@@ -155,6 +155,14 @@ static struct state_file *find(struct state_files *s, const char *name)
 	return f;
 }
 
+void state_file_set_period(struct state_files *s, const char *name, uint64_t save_every_ms)
+{
+	struct state_file *f = find(s, name);
+
+	if (f != NULL)
+		f->save_every_ms = save_every_ms;
+}
+
 static void make_dirty(struct state_file *f)
 {
 	if (f->is_dirty)

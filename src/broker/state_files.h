@@ -24,7 +24,8 @@ void state_files_free(struct state_files *s); /* writes what is dirty, blocking;
  * RC_CORRUPT and *error names them. save_every_ms: 0 = soon after each mark (coalesced), else at that period when dirty. */
 enum rc state_file_add(struct state_files *s, const char *name, uint64_t save_every_ms, state_encode_fn *encode,
 		       state_decode_fn *decode, char **error);
-void state_file_mark(struct state_files *s, const char *name); /* cheap when marked already */
+void state_file_set_period(struct state_files *s, const char *name, uint64_t save_every_ms); /* from the next save on */
+void state_file_mark(struct state_files *s, const char *name);                               /* cheap when marked already */
 
 /* The file speaks of what is in the log: its text goes to the device only after the log as it is then, else a loss of power could take the
  * messages that it counts as delivered. even_broken: also when the log cannot be flushed any more. */

@@ -548,6 +548,21 @@ static bool ensure_system_2(struct topic_table *t, const char *before, const cha
 	return is_new;
 }
 
+void topic_template_changed(struct broker *b)
+{
+	struct topic *topic = topic_find(b->topics, SLICE_LIT("TBW102"));
+	int32_t queues = b->config->default_topic_queue_nums;
+
+	if (topic == NULL && b->config->auto_create_topic_enable) {
+		ensure_system_text(b->topics, "TBW102", queues, PERM_READ | PERM_WRITE | PERM_INHERIT);
+		topic = topic_find(b->topics, SLICE_LIT("TBW102"));
+	}
+	if (topic == NULL)
+		return;
+	topic->read_queues = topic->write_queues = queues;
+	changed(b, topic);
+}
+
 /* constants.md section 6. Returns whether any was missing. */
 static bool make_system_topics(struct topic_table *t, const struct broker_config *c)
 {

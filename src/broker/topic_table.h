@@ -65,6 +65,9 @@ enum rc topic_put(struct broker *b, const struct topic *config, struct slice att
 struct topic *topic_auto_create(struct broker *b, struct slice name, struct slice default_topic, int32_t default_queues,
 				int32_t sys_flag);
 
+/* defaultTopicQueueNums or autoCreateTopicEnable has another value: TBW102 is made, or gets its queues. */
+void topic_template_changed(struct broker *b);
+
 /* %RETRY%, %DLQ% and system topics (createTopicInSendMessageBackMethod): made when absent, with this many queues and perm. */
 struct topic *topic_ensure(struct broker *b, struct slice name, int32_t queues, int32_t perm, int32_t sys_flag);
 

@@ -5,71 +5,36 @@
 
 #include <stdlib.h>
 
+#include "base/config_save.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "base/small_file.h"
 #include "remoting/response_code.h"
 
-struct config_save {
-	struct job job;
-	struct request *req; /* NULL: nobody waits (any more) */
-	char *path;
-	struct buf changes;
-	enum rc rc;
-};
-
-static void run_save(struct job *job)
+static void on_saved(void *ctx, enum rc rc)
 {
-	struct config_save *save = CONTAINER_OF(job, struct config_save, job);
-	struct buf old = {0}, fresh = {0};
+	struct request *req = ctx;
+	struct namesrv *n = req->core;
+	enum outcome outcome = rc == RC_OK ? reply_empty(req, SUCCESS, NULL)
+					   : reply_error(req, SYSTEM_ERROR, "configuration is changed, but not saved to '%s': %s",
+							 n->config->config_store_path, rc_text(rc));
 
-	save->rc = small_file_read(save->path, &old);
-	if (save->rc == RC_OK || save->rc == RC_NOT_FOUND)
-		save->rc = config_merge_text(buf_slice(&old), buf_slice(&save->changes), &fresh);
-	if (save->rc == RC_OK)
-		save->rc = small_file_replace(save->path, buf_slice(&fresh), true);
-	buf_free(&old);
-	buf_free(&fresh);
+	(void)outcome;
+	request_finish(req);
 }
 
-static void save_done(struct job *job)
-{
-	struct config_save *save = CONTAINER_OF(job, struct config_save, job);
-	struct request *req = save->req;
-	enum outcome outcome;
-
-	if (save->rc != RC_OK)
-		log_error("namesrv", "write '%s': %s", save->path, rc_text(save->rc));
-	if (req) {
-		outcome = save->rc == RC_OK
-				  ? reply_empty(req, SUCCESS, NULL)
-				  : reply_error(req, SYSTEM_ERROR, "configuration is changed, but not saved to '%s': %s",
-						save->path, rc_text(save->rc));
-		(void)outcome;
-		request_finish(req);
-	}
-	free(save->path);
-	buf_free(&save->changes);
-	free(save);
-}
-
-static void on_cancel(struct request *req) { ((struct config_save *)req->state)->req = NULL; }
+static void on_cancel(struct request *req) { config_save_forget(req->state); }
 
 static enum outcome save_changes(struct request *req)
 {
 	struct namesrv *n = req->core;
-	struct config_save *save = mem_zalloc(sizeof(*save));
+	struct config_save *s = config_save_start(n->executor, n->config->config_store_path, req->cmd.body, on_saved, req);
 
-	save->job = (struct job){.run = run_save, .done = save_done};
-	save->path = mem_strdup(n->config->config_store_path);
-	buf_put_slice(&save->changes, req->cmd.body);
-	if (!request_is_oneway(req)) {
-		save->req = req;
-		req->state = save;
-		req->on_cancel = on_cancel;
+	if (request_is_oneway(req)) {
+		config_save_forget(s);
+		return DONE;
 	}
-	executor_submit(n->executor, LANE_STATE, &save->job);
-	return request_is_oneway(req) ? DONE : PENDING;
+	req->state = s;
+	req->on_cancel = on_cancel;
+	return PENDING;
 }
 
 enum outcome namesrv_update_config(struct request *req)

@@ -13,7 +13,7 @@ static const struct config_row rows[] = {
 #include "namesrv/namesrv_config_keys.def"
 };
 
-const struct config_schema namesrv_config_schema = {rows, COUNT_OF(rows), sizeof(struct namesrv_config)};
+const struct config_schema namesrv_config_schema = {rows, COUNT_OF(rows), sizeof(struct namesrv_config), NULL};
 
 struct namesrv_config *namesrv_config_new(void) { return config_new(&namesrv_config_schema); }
 

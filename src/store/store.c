@@ -31,6 +31,25 @@ static void copy_config(struct store *s, const struct store_config *config)
 	s->config.delete_when = mem_strdup(config->delete_when ? config->delete_when : "04");
 }
 
+void store_reconfigure(struct store *s, const struct store_config *config)
+{
+	struct store_config *c = &s->config;
+
+	c->flush_interval_ms = config->flush_interval_ms;
+	c->flush_least_pages = config->flush_least_pages;
+	c->flush_thorough_interval_ms = config->flush_thorough_interval_ms;
+	c->sync_flush_timeout_ms = config->sync_flush_timeout_ms;
+	c->queue_flush_interval_ms = config->queue_flush_interval_ms;
+	c->max_message_bytes = config->max_message_bytes;
+	c->file_reserved_hours = config->file_reserved_hours;
+	c->disk_max_used_percent = config->disk_max_used_percent;
+	c->disk_warning_ratio = config->disk_warning_ratio;
+	c->disk_clean_forcibly_ratio = config->disk_clean_forcibly_ratio;
+	c->clean_file_forcibly = config->clean_file_forcibly;
+	free((char *)(uintptr_t)c->delete_when);
+	c->delete_when = mem_strdup(config->delete_when);
+}
+
 static void free_all(struct store *s)
 {
 	flush_stop(s);

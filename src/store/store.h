@@ -44,7 +44,6 @@ struct store_config {                                         /* Apache's keys b
 	uint32_t disk_max_used_percent;                       /* diskMaxUsedSpaceRatio */
 	double disk_warning_ratio, disk_clean_forcibly_ratio; /* diskSpaceWarningLevelRatio, diskSpaceCleanForciblyRatio */
 	bool clean_file_forcibly;                             /* cleanFileForciblyEnable */
-	uint32_t destroy_forcibly_ms;                         /* destroyMapedFileIntervalForcibly */
 	bool check_crc_on_recover;                            /* checkCRCOnRecover */
 	int64_t delay_ms[DELAY_LEVELS_MAX];                   /* messageDelayLevel, [0] = level 1 */
 	int delay_levels;
@@ -55,6 +54,10 @@ struct store_config {                                         /* Apache's keys b
  * nothing was touched), RC_CORRUPT, RC_IO ... */
 enum rc store_open(const struct store_config *config, struct executor *ex, struct timers *timers, uint64_t wall_ms,
 		   struct store **out, char **error);
+
+/* Take what may change while the store is open: flush intervals and limits, syncFlushTimeout, maxMessageSize, and what says which files are
+ * deleted when. The rest of `config` is not looked at. From the next time on that each is asked for: timers that run are not moved. */
+void store_reconfigure(struct store *s, const struct store_config *config);
 
 /* Clean stop: writes, flushes, checkpoints, removes `abort`. Blocks. No job may be under way on the executor any more
  * (the shell drains it first). */

@@ -33,7 +33,7 @@ static const struct config_row rows[] = {
 	{"aclEnable", CONFIG_BOOL, AT(guard), "false", 0, 0, NULL, CONFIG_MUTABLE | CONFIG_KEPT | CONFIG_GUARD},
 	{"configBlackList", CONFIG_STRING, AT(black_list), "configBlackList;ratio", 0, 0, NULL, CONFIG_MUTABLE},
 };
-static const struct config_schema schema = {rows, COUNT_OF(rows), sizeof(struct sample)};
+static const struct config_schema schema = {rows, COUNT_OF(rows), sizeof(struct sample), NULL};
 
 static struct sample c;
 static struct config_report report;

@@ -1,10 +1,11 @@
 /* What admins ask: figures, configuration, relays to clients; and the frames of real tools and clients. */
-#include "tests/unit/broker/fixture.h"
+#include "tests/unit/broker/messages.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/json_read.h"
 #include "base/mem.h"
@@ -44,6 +45,10 @@ static const struct {
 	{"autoCreateTopicEnable=perhaps\n", "autoCreateTopicEnable"},
 	{"autoCreateTopicEnable=false\nnoSuchKey=1\n", "noSuchKey"},
 	{"listenPort=1\n", "listenPort"},
+	{"autoCreateTopicEnable=false\ndeleteWhen=25\n", "deleteWhen"}, /* texts with a grammar */
+	{"autoCreateTopicEnable=false\nnamesrvAddr=nonsense\n", "namesrvAddr"},
+	{"autoCreateTopicEnable=false\nmaxMessageSize=0\n", "maxMessageSize"},
+	{"autoCreateTopicEnable=false\nfileReservedTime=-1\n", "fileReservedTime"},
 };
 
 START_TEST(a_bad_change_is_refused_whole_and_named)
@@ -59,6 +64,160 @@ END_TEST
 START_TEST(black_listed_keys_need_another_way)
 {
 	expect_answer(update("configBlackList=a\n"), NO_PERMISSION, "Can not update config in black list.");
+}
+END_TEST
+
+/* Each key is either taken, or refused with the reason. */
+START_TEST(each_key_can_be_changed_or_says_why_not)
+{
+	int taken = 0, at_start = 0, hidden = 0;
+
+	for (size_t i = 0; i < broker_config_schema.count; i++) {
+		const struct config_row *row = &broker_config_schema.rows[i];
+		struct buf text = {0};
+		struct sim_answer *a;
+
+		buf_printf(&text, "%s=", row->key);
+		config_value_text(row, b->config, &text);
+		buf_put_u8(&text, 0);
+		a = update((char *)text.data);
+		if (sim_code(a) == SUCCESS) {
+			taken++;
+		} else if (sim_code(a) == NO_PERMISSION) {
+			hidden++;
+		} else if (strstr(sim_remark(a), "takes effect at start only: change the configuration file and restart") !=
+			   NULL) {
+			ck_assert_int_eq(sim_code(a), INVALID_PARAMETER);
+			at_start++;
+		} else { /* a number that has no default */
+			ck_assert_msg(row->default_text == NULL, "%s: %s", row->key, sim_remark(a));
+			ck_assert_ptr_nonnull(strstr(sim_remark(a), row->key));
+		}
+		buf_free(&text);
+	}
+	ck_assert_int_gt(taken, 480);
+	ck_assert_int_eq(hidden, 2);
+	ck_assert_int_eq(at_start, 35);
+}
+END_TEST
+
+static int32_t send_bytes(size_t count)
+{
+	char *body = mem_zalloc(count + 1);
+	int32_t code;
+
+	memset(body, 'x', count);
+	code = sim_code(send_message(&(struct send){.topic = "T", .body = body}));
+	free(body);
+	return code;
+}
+
+START_TEST(the_largest_message_changes_at_once)
+{
+	ck_assert_int_eq(send_bytes(2000), SUCCESS);
+	expect_answer(update("maxMessageSize=1000\n"), SUCCESS, NULL);
+	ck_assert_int_eq(send_bytes(1001), MESSAGE_ILLEGAL);
+	ck_assert_int_eq(send_bytes(1000), SUCCESS);
+	expect_answer(update("maxMessageSize=5000000\n"), SUCCESS, NULL);
+	ck_assert_int_eq(send_bytes(4194305), MESSAGE_ILLEGAL); /* its segment of 1 MiB: the store's limit, not the key's */
+	ck_assert_int_eq(send_bytes(2000), SUCCESS);
+}
+END_TEST
+
+static int64_t log_begin(void)
+{
+	struct store_figures figures;
+
+	sim_elapse(sim, 30000);
+	store_get_figures(b->store, &figures);
+	return figures.min_offset;
+}
+
+/* The age of a file is the real one. */
+START_TEST(old_files_go_by_the_new_rules)
+{
+	for (int i = 0; i < 40; i++)
+		ck_assert_int_eq(send_bytes(100000), SUCCESS);
+	sim_step_wall(sim, ((int64_t)time(NULL) + 10 * 3600) * 1000 - (int64_t)sim_wall(sim));
+	expect_answer(update("deleteWhen=00;01;02;03;04;05;06;07;08;09;10;11;12;13;14;15;16;17;18;19;20;21;22;23\n"
+			     "diskMaxUsedSpaceRatio=100\ndiskSpaceCleanForciblyRatio=100\ndiskSpaceWarningLevelRatio=100\n"),
+		      SUCCESS, NULL);
+	ck_assert_int_eq(log_begin(), 0);
+	expect_answer(update("fileReservedTime=9\n"), SUCCESS, NULL);
+	ck_assert_int_ge(log_begin(), 1048576);
+}
+END_TEST
+
+START_TEST(new_topics_follow_the_template)
+{
+	restart_with("autoCreateTopicEnable=false\n");
+	topic_delete(b, SLICE_LIT("TBW102"));
+	ck_assert_int_eq(sim_code(send_message(&(struct send){.topic = "New", .body = "x"})), TOPIC_NOT_EXIST);
+	expect_answer(update("autoCreateTopicEnable=true\ndefaultTopicQueueNums=3\n"), SUCCESS, NULL);
+	expect_answer(send_message(&(struct send){.topic = "New", .body = "x", .default_queues = 16}), SUCCESS, NULL);
+	ck_assert_int_eq(topic_find(b->topics, SLICE_LIT("New"))->write_queues, 3);
+	expect_answer(update("defaultTopicQueueNums=5\n"), SUCCESS, NULL);
+	expect_answer(send_message(&(struct send){.topic = "Newer", .body = "x", .default_queues = 16}), SUCCESS, NULL);
+	ck_assert_int_eq(topic_find(b->topics, SLICE_LIT("Newer"))->write_queues, 5);
+}
+END_TEST
+
+START_TEST(offsets_are_saved_at_the_new_period)
+{
+	char *text;
+
+	expect_answer(update("flushConsumerOffsetInterval=100\n"), SUCCESS, NULL);
+	put_message("T", 0, "a", "x");
+	offset_put(b->offsets, SLICE_LIT("G"), SLICE_LIT("T"), 0, 1);
+	sim_elapse(sim, 1000);
+	text = state_text("consumerOffset.json");
+	ck_assert_ptr_nonnull(strstr(text, "T@G"));
+	free(text);
+}
+END_TEST
+
+START_TEST(the_region_is_on_what_is_sent_next)
+{
+	expect_answer(update("regionId=north\n"), SUCCESS, NULL);
+	expect_answer(send_message(&(struct send){.topic = "T", .body = "x"}), SUCCESS, NULL);
+	ck_assert_str_eq(property_of_first(pull(client, "T", 0, 0, NULL, 0), "MSG_REGION"), "north");
+}
+END_TEST
+
+START_TEST(a_change_is_answered_when_it_is_in_the_file)
+{
+	char *settings = mem_printf("brokerConfigPath=%s/new/broker.properties\n", sim_folder(sim));
+	struct sim_answer *a;
+
+	restart_with(settings);
+	sim_run(sim);
+	sim_hold_jobs(sim, true);
+	a = update("traceOn=false\n");
+	ck_assert(!a->is_done);
+	while (sim_job_count(sim) > 0)
+		sim_run_one_job(sim);
+	sim_run(sim);
+	expect_answer(a, SUCCESS, NULL);
+	a = update("traceOn=true\n");
+	ck_assert(!a->is_done);
+	sim_close(sim, "client", "b"); /* the asker leaves */
+	sim_hold_jobs(sim, false);
+	sim_run(sim);
+	ck_assert(b->config->trace_on);
+	free(settings);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_written_is_told)
+{
+	struct sim_answer *a;
+
+	restart_with("brokerConfigPath=/dev/null/broker.conf\n");
+	a = update("traceOn=false\n");
+	ck_assert_int_eq(sim_code(a), SYSTEM_ERROR);
+	ck_assert_msg(strstr(sim_remark(a), "configuration is changed, but not saved to '/dev/null/broker.conf'") != NULL, "%s",
+		      sim_remark(a));
+	ck_assert(!b->config->trace_on);
 }
 END_TEST
 
@@ -485,6 +644,14 @@ Suite *suite_admin(void)
 	tcase_add_test(tc, configuration_is_shown_and_changed);
 	tcase_add_loop_test(tc, a_bad_change_is_refused_whole_and_named, 0, COUNT_OF(bad_updates));
 	tcase_add_test(tc, black_listed_keys_need_another_way);
+	tcase_add_test(tc, each_key_can_be_changed_or_says_why_not);
+	tcase_add_test(tc, the_largest_message_changes_at_once);
+	tcase_add_test(tc, old_files_go_by_the_new_rules);
+	tcase_add_test(tc, new_topics_follow_the_template);
+	tcase_add_test(tc, offsets_are_saved_at_the_new_period);
+	tcase_add_test(tc, the_region_is_on_what_is_sent_next);
+	tcase_add_test(tc, a_change_is_answered_when_it_is_in_the_file);
+	tcase_add_test(tc, a_file_that_cannot_be_written_is_told);
 	tcase_add_test(tc, a_change_is_written_behind_the_file);
 	tcase_add_test(tc, a_change_of_perm_makes_a_new_version);
 	tcase_add_test(tc, runtime_info_has_apaches_keys);

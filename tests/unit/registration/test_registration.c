@@ -262,6 +262,61 @@ START_TEST(lost_connection_is_repaired_at_once)
 }
 END_TEST
 
+static void change_servers(const char *text)
+{
+	ck_assert_int_eq(
+		sim_code(sim_send(client, BROKER, &(struct sim_request){.code = UPDATE_BROKER_CONFIG, .body = slice_of(text)})),
+		SUCCESS);
+}
+
+START_TEST(name_servers_are_changed_while_it_runs)
+{
+	ns2 = sim_namesrv(sim, "ns2", NS2, "");
+	start("namesrvAddr=" NS1 "\n");
+	change_servers("namesrvAddr=" NS2 "\n");
+	ck_assert(!has_route(NS1, "TBW102"));
+	ck_assert(has_route(NS2, "TBW102"));
+	sim_forget(sim);
+	sim_elapse(sim, 60000);
+	sim_expect_none(sim, "> ns1");
+	ck_assert(has_route(NS2, "TBW102"));
+	change_servers(NS1_AND_2);
+	ck_assert(has_route(NS1, "TBW102"));
+	ck_assert(has_route(NS2, "TBW102"));
+	make_topic("T");
+	sim_run(sim);
+	ck_assert(has_route(NS1, "T") && has_route(NS2, "T"));
+	change_servers("namesrvAddr=\n");
+	ck_assert(!has_route(NS1, "T") && !has_route(NS2, "T"));
+	for (int i = 0; i < 100; i++) /* more than there are places for */ {
+		char text[64];
+
+		snprintf(text, sizeof(text), "namesrvAddr=10.0.0.%d:9876\n", i);
+		change_servers(text);
+		sim_elapse(sim, 10);
+	}
+	change_servers("namesrvAddr=" NS1 "\n");
+	ck_assert(has_route(NS1, "T"));
+}
+END_TEST
+
+/* A silent one is left while a register to it is under way; the answers of the others do not wait for it. */
+START_TEST(a_name_server_is_left_while_it_is_silent)
+{
+	ns2 = sim_namesrv(sim, "ns2", NS2, "");
+	start("namesrvAddr=" NS1 "\n");
+	sim_cut(sim, "b", "ns1", true);
+	sim_elapse(sim, 31000);
+	change_servers("namesrvAddr=" NS2 "\n");
+	ck_assert(has_route(NS2, "TBW102"));
+	change_servers(NS1_AND_2);
+	sim_cut(sim, "b", "ns1", false);
+	sim_elapse(sim, 60000);
+	ck_assert(has_route(NS1, "TBW102"));
+	ck_assert(has_route(NS2, "TBW102"));
+}
+END_TEST
+
 /* Bytes vanish: the register of 30 s is given up after registerBrokerTimeoutMills, 24 s; the other name server sees none of it. */
 START_TEST(silent_network)
 {
@@ -387,6 +442,8 @@ static Suite *suite_registration(void)
 	tcase_add_test(tc, name_server_that_comes_late);
 	tcase_add_test(tc, name_server_that_restarts);
 	tcase_add_test(tc, lost_connection_is_repaired_at_once);
+	tcase_add_test(tc, name_servers_are_changed_while_it_runs);
+	tcase_add_test(tc, a_name_server_is_left_while_it_is_silent);
 	tcase_add_test(tc, silent_network);
 	tcase_add_test(tc, unchanged_table_stays_at_home_by_option);
 	tcase_add_test(tc, order_topics_come_with_the_answer);

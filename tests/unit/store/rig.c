@@ -99,7 +99,6 @@ struct rig *rig_new(void)
 		.disk_warning_ratio = 1.0,
 		.disk_clean_forcibly_ratio = 1.0,
 		.clean_file_forcibly = true,
-		.destroy_forcibly_ms = 120000,
 		.check_crc_on_recover = true,
 		.delay_ms = {1000, 5000, 10000},
 		.delay_levels = 3,
