@@ -20,8 +20,8 @@ struct measure {
 	uint64_t messages_this_second, pulls;
 	uint64_t errors;
 	int32_t first_error_code;
-	uint64_t unsent, unanswered, unreceived; /* at the end of the run */
-	double seconds, cpu_seconds;             /* cpu: of the peer */
+	uint64_t unsent, unanswered, unreceived;      /* at the end of the run */
+	double seconds, cpu_seconds, own_cpu_seconds; /* cpu: of the peer; of this program */
 	double rss_mib, anonymous_mib;
 };
 

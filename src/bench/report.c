@@ -25,7 +25,7 @@ static double per_second(const struct measure *m) { return m->seconds > 0 ? (dou
 
 static double cpu_us(const struct measure *m) { return m->messages ? m->cpu_seconds * 1e6 / (double)m->messages : 0; }
 
-static double cpu_percent(const struct measure *m) { return m->seconds > 0 ? m->cpu_seconds * 100 / m->seconds : 0; }
+static double percent(const struct measure *m, double cpu_seconds) { return m->seconds > 0 ? cpu_seconds * 100 / m->seconds : 0; }
 
 void report_second(const struct measure *m, double at_seconds)
 {
@@ -73,9 +73,10 @@ void report_table(const struct options *o, const struct measure *m)
 	if (m->other.total)
 		table_latency(names[o->kind].other, &m->other);
 	table_left_over(m);
+	printf("%-24s %12.2f %%\n", "mqbench's own CPU", percent(m, m->own_cpu_seconds));
 	if (o->pid == 0)
 		return;
-	printf("%-24s %12.3f us\n%-24s %12.2f %%\n", "peer CPU for each", cpu_us(m), "peer CPU", cpu_percent(m));
+	printf("%-24s %12.3f us\n%-24s %12.2f %%\n", "peer CPU for each", cpu_us(m), "peer CPU", percent(m, m->cpu_seconds));
 	printf("%-24s %12.1f MiB\n%-24s %12.1f MiB\n", "peer resident memory", m->rss_mib, "peer anonymous memory",
 	       m->anonymous_mib);
 }
@@ -97,8 +98,9 @@ void report_json(const struct options *o, const struct measure *m)
 	json_latency("", &m->latency);
 	if (m->other.total)
 		json_latency(o->kind == LOAD_NAMESRV ? "registration_" : "answer_", &m->other);
+	printf(",\"own_cpu_percent\":%.2f", percent(m, m->own_cpu_seconds));
 	if (o->pid)
 		printf(",\"cpu_us_per_message\":%.4f,\"cpu_percent\":%.3f,\"rss_mib\":%.1f,\"anonymous_mib\":%.1f", cpu_us(m),
-		       cpu_percent(m), m->rss_mib, m->anonymous_mib);
+		       percent(m, m->cpu_seconds), m->rss_mib, m->anonymous_mib);
 	printf("}\n");
 }

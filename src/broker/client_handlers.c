@@ -212,8 +212,7 @@ enum outcome handle_consumer_list(struct request *req)
 
 enum outcome handle_check_client_config(struct request *req)
 {
-	struct broker *b = req->core;
-	struct slice type = SLICE_LIT("TAG"), expression = {NULL, 0};
+	struct slice type = SLICE_LIT("TAG");
 	const cJSON *sub;
 	cJSON *tree;
 
@@ -223,13 +222,9 @@ enum outcome handle_check_client_config(struct request *req)
 		return reply_error(req, SYSTEM_ERROR, "the body is not CheckClientRequestBody");
 	sub = json_get_object(tree, "subscriptionData");
 	json_read_text(sub, "expressionType", &type);
-	json_read_text(sub, "subString", &expression);
 	type = arena_dup(&req->arena, type);
 	json_free(tree);
 	if (type.len == 0 || slice_is(type, "TAG"))
 		return reply_empty(req, SUCCESS, NULL);
-	if (!b->config->enable_property_filter || !slice_is(type, "SQL92"))
-		return reply_error(req, SYSTEM_ERROR, "The broker does not support consumer to filter message by %.*s",
-				   SLICE_ARG(type));
-	return reply_empty(req, SUCCESS, NULL);
+	return reply_error(req, SYSTEM_ERROR, "The broker does not support consumer to filter message by %.*s", SLICE_ARG(type));
 }

@@ -367,8 +367,8 @@ enum outcome handle_pull(struct request *req)
 	p->sub_version = h->sub_version;
 	if ((h->sys_flag & PULL_FLAG_SUBSCRIPTION ? take_own_subscription(p, h) : check_group_subscription(p, group, h)) == DONE)
 		return DONE;
-	if (!is_tag_type(p->has_own_subscription ? h->expression_type : pull_subscription(p)->expression_type) &&
-	    !b->config->enable_property_filter)
+	/* Whatever enablePropertyFilter says: a filter that is not served must not let everything through. */
+	if (!is_tag_type(p->has_own_subscription ? h->expression_type : pull_subscription(p)->expression_type))
 		return reply_error(req, SYSTEM_ERROR, "The broker does not support consumer to filter message by %.*s",
 				   SLICE_ARG(h->expression_type));
 	if (h->sys_flag & PULL_FLAG_COMMIT_OFFSET)

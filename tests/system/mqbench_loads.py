@@ -11,10 +11,11 @@ import servers                                              # noqa: E402
 from tap import check, equal, main, test                    # noqa: E402
 
 WAIT_SECONDS = 120
+SYSTEM_ERROR = 1
 NOT_ZERO = ("messages", "per_second", "p50_us", "max_us")
 
 namesrv = servers.NameServer()
-broker = servers.Broker(namesrv)
+broker = servers.Broker(namesrv, enablePropertyFilter="true")
 
 
 def bench(kind, *arguments, port=None, status=0):
@@ -55,6 +56,15 @@ def a_filter_passes_over_the_rest():
 
 
 @test
+def a_filter_that_is_not_served_is_refused():
+    """It must not let everything through. Apache's broker serves it: `./dev bench --rows SQL`."""
+    bench("produce", "-t", "FilteredSql", "-r", "100")
+    figures = bench("consume", "-t", "FilteredSql", "--sql", "TAGS = 'b'", status=1)
+    check(figures["messages"] == 0 and figures["errors"] > 0, f"{figures}")
+    equal(figures["first_error_code"], SYSTEM_ERROR, "code of the refusal")
+
+
+@test
 def each_message_is_received_once_from_end_to_end():
     for kind, *more in (["pingpong"], ["pingpong", "-i", "8", "--consumers", "2"], ["mixed", "-i", "8", "-r", "500"],
                         ["mixed", "-c", "2", "--topics", "3", "-r", "600"], ["mixed", "-r", "320", "-b", "16", "-i", "4"]):
@@ -79,6 +89,7 @@ def oneways_are_counted_by_the_queues():
 def idle_clients_send_heartbeats():
     figures = went_through(bench("idle", "-c", "200", "--heartbeat-every", "2", "-p", str(broker.process.pid)))
     check(90 <= figures["messages"] <= 110, f"200 clients, one heartbeat in 2 s each: {figures}")
+    check(figures["own_cpu_percent"] > 0, f"{figures}")
     check(figures["anonymous_mib"] > 0 and figures["cpu_us_per_message"] > 0, f"{figures}")
 
 
