@@ -7,45 +7,57 @@
 
 #define SAFE_DIGITS 18 /* so many cannot overflow: nearly every number of a header */
 
-bool slice_to_i64(struct slice s, int64_t *out)
+/* Too many digits to be safe. Counts down, because only the negative range holds -2^63. */
+static bool long_to_i64(const char *at, const char *end, bool is_negative, int64_t *out)
 {
-	bool negative = s.len > 0 && s.at[0] == '-';
-	size_t i = (s.len > 0 && (s.at[0] == '-' || s.at[0] == '+')) ? 1 : 0;
 	int64_t value = 0;
 
-	if (i == s.len)
-		return false;
-	if (s.len - i <= SAFE_DIGITS) {
-		for (; i < s.len; i++) {
-			unsigned digit = (unsigned char)s.at[i] - (unsigned)'0';
-
-			if (digit > 9)
-				return false;
-			value = value * 10 + digit;
-		}
-		*out = negative ? -value : value;
-		return true;
-	}
-	for (; i < s.len; i++) {
-		char c = s.at[i];
-
-		if (c < '0' || c > '9')
+	for (; at < end; at++) {
+		if (*at < '0' || *at > '9')
 			return false;
-		/* Counts down, because only the negative range holds -2^63. */
-		if (__builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, c - '0', &value))
+		if (__builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, *at - '0', &value))
 			return false;
 	}
-	if (!negative && __builtin_sub_overflow((int64_t)0, value, &value))
+	if (!is_negative && __builtin_sub_overflow((int64_t)0, value, &value))
 		return false;
 	*out = value;
 	return true;
 }
 
+static inline bool to_i64(struct slice s, int64_t *out)
+{
+	const char *at = s.at, *end;
+	bool is_negative = false;
+	int64_t value = 0;
+
+	if (s.len == 0)
+		return false;
+	end = at + s.len;
+	if (*at == '-' || *at == '+') {
+		is_negative = *at == '-';
+		if (++at == end)
+			return false;
+	}
+	if (end - at > SAFE_DIGITS)
+		return long_to_i64(at, end, is_negative, out);
+	do {
+		unsigned digit = (unsigned char)*at - (unsigned)'0';
+
+		if (digit > 9)
+			return false;
+		value = value * 10 + digit;
+	} while (++at < end);
+	*out = is_negative ? -value : value;
+	return true;
+}
+
+bool slice_to_i64(struct slice s, int64_t *out) { return to_i64(s, out); }
+
 bool slice_to_i32(struct slice s, int32_t *out)
 {
 	int64_t wide;
 
-	if (!slice_to_i64(s, &wide) || wide < INT32_MIN || wide > INT32_MAX)
+	if (!to_i64(s, &wide) || wide < INT32_MIN || wide > INT32_MAX)
 		return false;
 	*out = (int32_t)wide;
 	return true;

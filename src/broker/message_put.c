@@ -13,61 +13,60 @@
 #include "broker/topic_table.h"
 #include "remoting/response_code.h"
 
-#define NAME_END '\x01'
-#define VALUE_END '\x02'
+#define IS(text) (memcmp(name.at, (text), sizeof(text) - 1) == 0)
 
-bool message_props_next(struct slice *text, struct slice *name, struct slice *value)
+/* Where the value of this name goes, or NULL; by length first, because every name of every message comes here. */
+static struct slice *place_of(struct message_props *p, struct slice name)
 {
-	struct slice item;
-
-	while (slice_split(text, VALUE_END, &item)) {
-		size_t end = slice_find(item, NAME_END);
-
-		if (end == item.len)
-			continue;
-		*name = slice_sub(item, 0, end);
-		*value = slice_sub(item, end + 1, item.len);
-		return true;
+	switch (name.len) {
+	case 4:
+		return IS("TAGS") ? &p->tags : IS("KEYS") ? &p->keys : IS("WAIT") ? &p->wait : NULL;
+	case 5:
+		return IS("DELAY") ? &p->delay : NULL;
+	case 7:
+		return IS("CLUSTER") ? &p->cluster : NULL;
+	case 8:
+		return IS("UNIQ_KEY") ? &p->uniq_key : IS("TRAN_MSG") ? &p->tran_msg : IS("REAL_QID") ? &p->real_queue_id : NULL;
+	case 10:
+		return IS("REAL_TOPIC") ? &p->real_topic : NULL;
+	case 11:
+		return IS("RETRY_TOPIC") ? &p->retry_topic : NULL;
+	case 17:
+		return IS("ORIGIN_MESSAGE_ID") ? &p->origin_message_id : NULL;
+	default:
+		return NULL;
 	}
-	return false;
 }
 
-static bool is_timer_property(struct slice name)
+/* The broker's own, to be replaced. */
+static bool is_reserved(struct slice name)
 {
-	return slice_eq(name, SLICE_LIT("TIMER_DELAY_SEC")) || slice_eq(name, SLICE_LIT("TIMER_DELAY_MS")) ||
-	       slice_eq(name, SLICE_LIT("TIMER_DELIVER_MS"));
+	switch (name.len) {
+	case 6:
+		return IS("POP_CK");
+	case 7:
+		return IS("CLUSTER");
+	case 8:
+		return IS("TRACE_ON");
+	case 10:
+		return IS("MSG_REGION");
+	default:
+		return false;
+	}
 }
 
-static void note_property(struct message_props *p, struct slice name, struct slice value)
+static bool is_timer(struct slice name)
 {
-	static const struct {
-		struct slice name;
-		size_t offset;
-	} known[] = {
-		{SLICE_LIT("UNIQ_KEY"), offsetof(struct message_props, uniq_key)},
-		{SLICE_LIT("KEYS"), offsetof(struct message_props, keys)},
-		{SLICE_LIT("TAGS"), offsetof(struct message_props, tags)},
-		{SLICE_LIT("DELAY"), offsetof(struct message_props, delay)},
-		{SLICE_LIT("WAIT"), offsetof(struct message_props, wait)},
-		{SLICE_LIT("TRAN_MSG"), offsetof(struct message_props, tran_msg)},
-		{SLICE_LIT("CLUSTER"), offsetof(struct message_props, cluster)},
-		{SLICE_LIT("RETRY_TOPIC"), offsetof(struct message_props, retry_topic)},
-		{SLICE_LIT("ORIGIN_MESSAGE_ID"), offsetof(struct message_props, origin_message_id)},
-		{SLICE_LIT("REAL_TOPIC"), offsetof(struct message_props, real_topic)},
-		{SLICE_LIT("REAL_QID"), offsetof(struct message_props, real_queue_id)},
-	};
-
-	for (size_t i = 0; i < COUNT_OF(known); i++) {
-		if (known[i].name.len == name.len && memcmp(known[i].name.at, name.at, name.len) == 0) {
-			*(struct slice *)((char *)p + known[i].offset) = value;
-			break;
-		}
+	switch (name.len) {
+	case 14:
+		return IS("TIMER_DELAY_MS");
+	case 15:
+		return IS("TIMER_DELAY_SEC");
+	case 16:
+		return IS("TIMER_DELIVER_MS");
+	default:
+		return false;
 	}
-	if (name.len >= 6 && name.at[0] == 'T' && name.at[1] == 'I' && is_timer_property(name))
-		p->has_timer = true;
-	if (slice_eq(name, SLICE_LIT("POP_CK")) || slice_eq(name, SLICE_LIT("MSG_REGION")) ||
-	    slice_eq(name, SLICE_LIT("TRACE_ON")) || slice_eq(name, SLICE_LIT("CLUSTER")))
-		p->has_reserved = true;
 }
 
 void message_props_scan(struct slice text, struct message_props *props)
@@ -75,8 +74,14 @@ void message_props_scan(struct slice text, struct message_props *props)
 	struct slice name, value;
 
 	*props = (struct message_props){0};
-	while (message_props_next(&text, &name, &value))
-		note_property(props, name, value);
+	while (message_next_property(&text, &name, &value)) {
+		struct slice *place = place_of(props, name);
+
+		if (place != NULL)
+			*place = value;
+		props->has_reserved |= is_reserved(name);
+		props->has_timer |= is_timer(name);
+	}
 }
 
 int32_t message_props_delay_level(const struct message_props *props)
@@ -107,13 +112,13 @@ void message_props_copy(struct buf *out, struct slice text, const char *const *w
 {
 	struct slice name, value;
 
-	while (message_props_next(&text, &name, &value)) {
+	while (message_next_property(&text, &name, &value)) {
 		if (is_named(name, without))
 			continue;
 		buf_put_slice(out, name);
-		buf_put_u8(out, NAME_END);
+		buf_put_u8(out, MESSAGE_NAME_END);
 		buf_put_slice(out, value);
-		buf_put_u8(out, VALUE_END);
+		buf_put_u8(out, MESSAGE_VALUE_END);
 	}
 }
 

@@ -20,9 +20,6 @@ struct message_props { /* slices into the text; empty when absent; the last of d
 
 void message_props_scan(struct slice text, struct message_props *props);
 
-/* Take the next name and value off *text; pieces without a name end are skipped, as Java does. False at the end. */
-bool message_props_next(struct slice *text, struct slice *name, struct slice *value);
-
 /* DELAY as a number; 0 when absent or not a number. */
 int32_t message_props_delay_level(const struct message_props *props);
 

@@ -374,7 +374,7 @@ static void merge_properties(struct broker *b, struct slice own, struct slice ba
 
 	message_props_scan(own, &props);
 	complete_properties(b, own, &props, out);
-	while (message_props_next(&batch, &name, &value)) {
+	while (message_next_property(&batch, &name, &value)) {
 		struct slice had;
 		char *key = slice_dup(name);
 

@@ -51,15 +51,17 @@ void dispatch_undo(struct dispatch *d)
 	}
 }
 
-static struct slice *wanted_word(struct slice name, struct dispatch_words *words)
+#define IS(text) (memcmp(name.at, (text), sizeof(text) - 1) == 0)
+
+static inline struct slice *wanted_word(struct slice name, struct dispatch_words *words)
 {
 	switch (name.len) {
 	case 4:
-		return slice_is(name, "TAGS") ? &words->tags : slice_is(name, "KEYS") ? &words->keys : NULL;
+		return IS("TAGS") ? &words->tags : IS("KEYS") ? &words->keys : NULL;
 	case 5:
-		return slice_is(name, "DELAY") ? &words->delay : NULL;
+		return IS("DELAY") ? &words->delay : NULL;
 	case 8:
-		return slice_is(name, "UNIQ_KEY") ? &words->unique_key : NULL;
+		return IS("UNIQ_KEY") ? &words->unique_key : NULL;
 	default:
 		return NULL;
 	}
@@ -92,30 +94,21 @@ int64_t dispatch_tags_code(const struct store *s, const struct message *m, const
 	return words->tags.len ? slice_java_hash(words->tags) : 0;
 }
 
-/* 5.5.0 writes a key for the tags too, topic#T#tags (seen in its files; 4.9.7 does not). */
-static void put_tags(struct store *s, const struct message *m, struct slice tags)
-{
-	static char key[2 + MESSAGE_PROPERTIES_MAX]; /* core only */
-
-	if (tags.len == 0 || tags.len > MESSAGE_PROPERTIES_MAX)
-		return;
-	memcpy(key, "T#", 2);
-	memcpy(key + 2, tags.at, tags.len);
-	index_put(s->index, m->topic, (struct slice){key, tags.len + 2}, m->physical_offset, m->store_timestamp);
-}
-
 void dispatch_keys(struct store *s, const struct message *m, const struct dispatch_words *words)
 {
 	struct slice rest = words->keys, key;
+	struct index_topic topic;
 
 	if (s->index == NULL || (m->sys_flag & SYS_FLAG_TRANSACTION_MASK) == SYS_FLAG_TRANSACTION_ROLLBACK)
 		return;
+	topic = index_topic_of(m->topic);
 	if (words->unique_key.len)
-		index_put(s->index, m->topic, words->unique_key, m->physical_offset, m->store_timestamp);
+		index_put(s->index, &topic, INDEX_KEY, words->unique_key, m->physical_offset, m->store_timestamp);
 	while (slice_split(&rest, ' ', &key))
 		if (key.len)
-			index_put(s->index, m->topic, key, m->physical_offset, m->store_timestamp);
-	put_tags(s, m, words->tags);
+			index_put(s->index, &topic, INDEX_KEY, key, m->physical_offset, m->store_timestamp);
+	if (words->tags.len)
+		index_put(s->index, &topic, INDEX_TAGS, words->tags, m->physical_offset, m->store_timestamp);
 }
 
 bool dispatch_has_entry(const struct message *m)

@@ -26,33 +26,65 @@ static enum rc write_now(struct message_index *x, bool sync);
 
 /* ---- records ---- */
 
-/* Java's hashCode goes on from one text to the next as long as both are ASCII. */
+/* Java's hashCode goes on from one text to the next as long as both are ASCII. Four bytes a step: 31^4 h + 31^3 a + 31^2 b + 31 c + d. */
 static bool hash_on(uint32_t *hash, struct slice s)
 {
+	const uint8_t *at = (const uint8_t *)s.at, *end;
 	uint32_t h = *hash; /* not in memory: bytes of the text might be the same place, for all the compiler knows */
-	unsigned all = 0;
+	uint32_t all = 0, four;
 
-	for (size_t i = 0; i < s.len; i++) {
-		all |= (uint8_t)s.at[i];
-		h = h * 31 + (uint8_t)s.at[i];
+	if (s.len == 0)
+		return true;
+	end = at + s.len;
+	for (; end - at >= 4; at += 4) {
+		memcpy(&four, at, 4);
+		all |= four;
+		h = h * 923521u + at[0] * 29791u + at[1] * 961u + at[2] * 31u + at[3];
+	}
+	for (; at < end; at++) {
+		all |= *at;
+		h = h * 31 + *at;
 	}
 	*hash = h;
-	return all < 0x80;
+	return (all & 0x80808080u) == 0;
+}
+
+static struct slice prefix_of(enum index_kind kind) { return kind == INDEX_TAGS ? SLICE_LIT("T#") : (struct slice){"", 0}; }
+
+static uint32_t hash_of_text(struct slice topic, enum index_kind kind, struct slice key)
+{
+	char *text = mem_printf("%.*s#%s%.*s", SLICE_ARG(topic), prefix_of(kind).at, SLICE_ARG(key));
+	uint32_t hash = (uint32_t)slice_java_hash(slice_of(text));
+
+	free(text);
+	return hash;
+}
+
+static inline uint32_t hash_of(const struct index_topic *topic, enum index_kind kind, struct slice key)
+{
+	uint32_t hash = topic->hash;
+
+	if (!topic->is_ascii || !hash_on(&hash, prefix_of(kind)) || !hash_on(&hash, key))
+		hash = hash_of_text(topic->name, kind, key);
+	if ((int32_t)hash < 0)
+		hash = 0u - hash;
+	return hash == 0x80000000u ? 0 : hash; /* Math.abs(MIN_VALUE) is negative: Apache takes 0 */
+}
+
+struct index_topic index_topic_of(struct slice name)
+{
+	struct index_topic t = {.name = name};
+
+	t.is_ascii = hash_on(&t.hash, name);
+	(void)hash_on(&t.hash, SLICE_LIT("#"));
+	return t;
 }
 
 uint32_t index_hash(struct slice topic, struct slice key)
 {
-	uint32_t hash = 0;
+	struct index_topic t = index_topic_of(topic);
 
-	if (!hash_on(&hash, topic) || !hash_on(&hash, SLICE_LIT("#")) || !hash_on(&hash, key)) {
-		char *text = mem_printf("%.*s#%.*s", SLICE_ARG(topic), SLICE_ARG(key));
-
-		hash = (uint32_t)slice_java_hash(slice_of(text));
-		free(text);
-	}
-	if ((int32_t)hash < 0)
-		hash = 0u - hash;
-	return hash == 0x80000000u ? 0 : hash; /* Math.abs(MIN_VALUE) is negative: Apache takes 0 */
+	return hash_of(&t, INDEX_KEY, key);
 }
 
 static bool make_room(struct message_index *x)
@@ -74,11 +106,12 @@ static bool make_room(struct message_index *x)
 	return true;
 }
 
-void index_put(struct message_index *x, struct slice topic, struct slice key, int64_t at, int64_t store_ms)
+void index_put(struct message_index *x, const struct index_topic *topic, enum index_kind kind, struct slice key, int64_t at,
+	       int64_t store_ms)
 {
 	if (at < x->skip_below || !make_room(x))
 		return;
-	x->pending.at[x->pending.count++] = (struct index_record){at, store_ms, index_hash(topic, key)};
+	x->pending.at[x->pending.count++] = (struct index_record){at, store_ms, hash_of(topic, kind, key)};
 	x->newest_at = at;
 	x->newest_ms = store_ms;
 	if (x->pending.count < INDEX_FLUSH_AT || (x->pending.count & (INDEX_FLUSH_AT - 1)) != 0)

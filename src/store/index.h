@@ -37,8 +37,20 @@ enum rc index_open(struct store *s, bool clean, struct message_index **out, char
 size_t index_file_count(const struct message_index *x);
 void index_close(struct message_index *x); /* frees; flushes nothing; no job may be under way */
 
+/* A topic that keys are put for: what its name gives to the hash is worked out once for all keys of a message. */
+struct index_topic {
+	struct slice name;
+	uint32_t hash; /* of "name#" */
+	bool is_ascii;
+};
+struct index_topic index_topic_of(struct slice name);
+
+/* 5.5.0 writes a key for the tags too, topic#T#tags (seen in its files; 4.9.7 does not). */
+enum index_kind { INDEX_KEY, INDEX_TAGS };
+
 /* One key of the message at `at`. Ignored at or below the newest offset that the files had when they were opened. Memory only. */
-void index_put(struct message_index *x, struct slice topic, struct slice key, int64_t at, int64_t store_ms);
+void index_put(struct message_index *x, const struct index_topic *topic, enum index_kind kind, struct slice key, int64_t at,
+	       int64_t store_ms);
 
 /* What was put before goes to the files (sync: and to the device) on LANE_FILES; on_done on the core, never inside, NULL: nobody waits. */
 void index_flush(struct message_index *x, bool sync, void (*on_done)(struct store *s, enum rc rc));

@@ -14,8 +14,6 @@
 #define FIXED_BYTES 91
 #define V6_EXTRA 12
 #define TOPIC_V1_MAX 127 /* Apache MessageVersion: longer topics need V2 */
-#define NAME_END '\x01'
-#define VALUE_END '\x02'
 
 size_t message_size(const struct message *m)
 {
@@ -139,22 +137,6 @@ enum rc message_decode(struct slice in, bool check_crc, struct message *m)
 	return RC_OK;
 }
 
-bool message_next_property(struct slice *rest, struct slice *name, struct slice *value)
-{
-	struct slice part;
-
-	while (slice_split(rest, VALUE_END, &part)) {
-		size_t at = slice_find(part, NAME_END);
-
-		if (at == part.len)
-			continue;
-		*name = slice_sub(part, 0, at);
-		*value = slice_sub(part, at + 1, part.len);
-		return true;
-	}
-	return false;
-}
-
 /* The last one of a name counts, as in Java's map. */
 bool message_property(struct slice properties, const char *name, struct slice *value)
 {
@@ -178,12 +160,12 @@ void message_property_remove(struct buf *properties, const char *name)
 	buf_reserve(properties, 1); /* text without its last separator gets one */
 	rest = buf_slice(properties);
 	to = properties->data;
-	while (slice_split(&rest, VALUE_END, &part)) {
-		if (part.len == 0 || slice_eq(slice_sub(part, 0, slice_find(part, NAME_END)), wanted))
+	while (slice_split(&rest, MESSAGE_VALUE_END, &part)) {
+		if (part.len == 0 || slice_eq(slice_sub(part, 0, slice_find(part, MESSAGE_NAME_END)), wanted))
 			continue;
 		memmove(to, part.at, part.len);
 		to += part.len;
-		*to++ = VALUE_END;
+		*to++ = MESSAGE_VALUE_END;
 	}
 	properties->len = (size_t)(to - properties->data);
 }
@@ -192,9 +174,9 @@ void message_property_put(struct buf *properties, const char *name, struct slice
 {
 	message_property_remove(properties, name);
 	buf_put_text(properties, name);
-	buf_put_u8(properties, NAME_END);
+	buf_put_u8(properties, MESSAGE_NAME_END);
 	buf_put_slice(properties, value);
-	buf_put_u8(properties, VALUE_END);
+	buf_put_u8(properties, MESSAGE_VALUE_END);
 }
 
 int64_t message_tags_code(struct slice properties)
@@ -206,19 +188,23 @@ int64_t message_tags_code(struct slice properties)
 	return slice_java_hash(tags);
 }
 
-void message_id_encode(const struct host *store_host, int64_t physical_offset, char out[57])
+static char *put_hex(char *out, uint64_t v, int digits)
 {
 	static const char hex[] = "0123456789ABCDEF";
-	size_t addr = store_host->is_v6 ? 16 : 4;
-	uint8_t raw[28];
 
-	memcpy(raw, store_host->addr, addr);
-	put_u32(raw + addr, store_host->port);
-	put_u64(raw + addr + 4, (uint64_t)physical_offset);
-	for (size_t i = 0; i < addr + 12; i++) {
-		*out++ = hex[raw[i] >> 4];
-		*out++ = hex[raw[i] & 15];
-	}
+	for (int i = digits; i-- > 0; v >>= 4)
+		out[i] = hex[v & 15];
+	return out + digits;
+}
+
+void message_id_encode(const struct host *store_host, int64_t physical_offset, char out[57])
+{
+	size_t addr = store_host->is_v6 ? 16 : 4;
+
+	for (size_t i = 0; i < addr; i += 4)
+		out = put_hex(out, get_u32(store_host->addr + i), 8);
+	out = put_hex(out, store_host->port, 8);
+	out = put_hex(out, (uint64_t)physical_offset, 16);
 	*out = '\0';
 }
 

@@ -10,6 +10,7 @@
 #define STORE_MESSAGE_H
 
 #include "base/buf.h"
+#include "base/find.h"
 #include "base/rc.h"
 #include "base/slice.h"
 
@@ -67,8 +68,32 @@ enum rc message_decode(struct slice in, bool check_crc, struct message *m);
 /* A property by name, false when absent. Accepts text with and without the last separator. */
 bool message_property(struct slice properties, const char *name, struct slice *value);
 
-/* The next name and value of *rest, which moves on; false at its end. Parts without a 0x01 are skipped. */
-bool message_next_property(struct slice *rest, struct slice *name, struct slice *value);
+#define MESSAGE_NAME_END '\x01'
+#define MESSAGE_VALUE_END '\x02'
+
+/* The next name and value of *rest, which moves on; false at its end. Parts without a 0x01 are skipped, as Java does. */
+static inline bool message_next_property(struct slice *rest, struct slice *name, struct slice *value)
+{
+	const char *at = rest->at, *end, *name_end, *value_end;
+
+	if (rest->len == 0)
+		return false;
+	end = at + rest->len;
+	while (at < end) {
+		name_end = find_either(at, end, MESSAGE_NAME_END, MESSAGE_VALUE_END);
+		if (name_end < end && *name_end == MESSAGE_NAME_END) {
+			value_end = find_either(name_end + 1, end, MESSAGE_VALUE_END, MESSAGE_VALUE_END);
+			*name = (struct slice){at, (size_t)(name_end - at)};
+			*value = (struct slice){name_end + 1, (size_t)(value_end - name_end - 1)};
+			at = value_end < end ? value_end + 1 : end;
+			*rest = (struct slice){at, (size_t)(end - at)};
+			return true;
+		}
+		at = name_end < end ? name_end + 1 : end;
+	}
+	*rest = (struct slice){end, 0};
+	return false;
+}
 
 /* Append / replace / remove properties in a buffer that holds properties text. */
 void message_property_put(struct buf *properties, const char *name, struct slice value);

@@ -66,10 +66,11 @@ static bool look_up(int i, int64_t at)
 
 static void put(int i, int64_t at)
 {
+	struct index_topic topic = index_topic_of(SLICE_LIT("T"));
 	char key[16];
 
 	mem_format(key, sizeof(key), "k%d", i);
-	index_put(core.store.index, SLICE_LIT("T"), slice_of(key), at, 1700000000000 + i);
+	index_put(core.store.index, &topic, INDEX_KEY, slice_of(key), at, 1700000000000 + i);
 }
 
 static void put_and_find(int keys, bool sync)

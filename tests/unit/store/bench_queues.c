@@ -136,10 +136,11 @@ static void bench_put(void)
 	printf("put: entries, with their writing: %.3f us each\n", (seconds(CLOCK_PROCESS_CPUTIME_ID) - began) / 2);
 	began = seconds(CLOCK_PROCESS_CPUTIME_ID);
 	for (int64_t i = 0; i < 1000000; i++) {
+		struct index_topic topic = index_topic_of(SLICE_LIT("a-topic-with-a-usual-name"));
 		char key[33];
 
 		mem_format(key, sizeof(key), "7F000001%024llX", (long long)i);
-		index_put(r->store->index, SLICE_LIT("a-topic-with-a-usual-name"), slice_of(key), i * 1000, (int64_t)r->wall);
+		index_put(r->store->index, &topic, INDEX_KEY, slice_of(key), i * 1000, (int64_t)r->wall);
 		if (i == 499999)
 			printf("put: keys, in memory and (in place) written: %.3f us each\n",
 			       (seconds(CLOCK_PROCESS_CPUTIME_ID) - began) * 2);

@@ -38,9 +38,35 @@ static const struct {
 	{"\xF0\x9F\x98\x80", "", (0xD83Du * 31 + 0xDE00u) * 31 + 35},
 };
 
+static void put_key(struct message_index *x, const char *topic, const char *key, int64_t at, int64_t ms)
+{
+	struct index_topic t = index_topic_of(slice_of(topic));
+
+	index_put(x, &t, INDEX_KEY, slice_of(key), at, ms);
+}
+
 START_TEST(hash_is_javas)
 {
 	ck_assert_uint_eq(index_hash(slice_of(hashes[_i].topic), slice_of(hashes[_i].key)), hashes[_i].hash);
+}
+END_TEST
+
+/* Whole steps and rests of both, and a byte that is no ASCII at each place, agree with Java's hash of the text in one piece. */
+START_TEST(hash_of_two_is_the_hash_of_the_whole)
+{
+	for (int non_ascii = -1; non_ascii < _i + 9; non_ascii++) {
+		char topic[32] = "", key[64] = "", *text;
+		int32_t java;
+
+		for (int i = 0; i < _i; i++)
+			strcat(topic, i == non_ascii ? "\xC3\xA9" : "t");
+		for (int i = 0; i < 9; i++)
+			strcat(key, _i + i == non_ascii ? "\xC3\xA9" : &"kxyz"[i % 4]);
+		text = mem_printf("%s#%s", topic, key);
+		java = slice_java_hash(slice_of(text));
+		ck_assert_uint_eq(index_hash(slice_of(topic), slice_of(key)), java < 0 ? 0u - (uint32_t)java : (uint32_t)java);
+		free(text);
+	}
 }
 END_TEST
 
@@ -140,7 +166,7 @@ START_TEST(files_are_apaches_byte_for_byte)
 		char key[32];
 
 		mem_format(key, sizeof(key), "key-%d", i * 7919 % 613);
-		index_put(r->store->index, SLICE_LIT("Topic"), slice_of(key), at, ms);
+		put_key(r->store->index, "Topic", key, at, ms);
 		if (models[files - 1].count == r->config.index_entries) {
 			model_init(&models[files], &models[files - 1]);
 			files++;
@@ -567,7 +593,7 @@ START_TEST(cut_forgets_what_is_behind_the_log)
 	x = r->store->index;
 	for (int i = 0; i < 500; i++) { /* two files: 399 and 101 */
 		mem_format(key, sizeof(key), "k%d", i);
-		index_put(x, SLICE_LIT("T"), slice_of(key), 1000 + i * 10, (int64_t)r->wall);
+		put_key(x, "T", key, 1000 + i * 10, (int64_t)r->wall);
 	}
 	ck_assert_int_eq(index_flush_now(x), RC_OK);
 	ck_assert_uint_eq(x->file_count, 2);
@@ -608,7 +634,7 @@ START_TEST(slots_in_use_are_counted_once)
 	for (int turn = 0; turn < 5; turn++) {
 		for (int i = 0; i < 200; i++) {
 			mem_format(key, sizeof(key), "k%d", i);
-			index_put(x, SLICE_LIT("T"), slice_of(key), 1000 + i * 10, (int64_t)r->wall);
+			put_key(x, "T", key, 1000 + i * 10, (int64_t)r->wall);
 		}
 		ck_assert_int_eq(index_flush_now(x), RC_OK);
 		fd = open_last(&h);
@@ -630,7 +656,7 @@ START_TEST(files_below_the_log_go_but_the_last)
 	x = r->store->index;
 	for (int i = 0; i < 1000; i++) {
 		mem_format(key, sizeof(key), "k%d", i);
-		index_put(x, SLICE_LIT("T"), slice_of(key), 1000 + i * 10, (int64_t)r->wall);
+		put_key(x, "T", key, 1000 + i * 10, (int64_t)r->wall);
 	}
 	ck_assert_int_eq(index_flush_now(x), RC_OK);
 	ck_assert_uint_eq(x->file_count, 3);
@@ -692,6 +718,7 @@ Suite *suite_index(void)
 	TCase *tc = tcase_create("index");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, hash_of_two_is_the_hash_of_the_whole, 0, 10);
 	tcase_add_loop_test(tc, hash_is_javas, 0, (int)COUNT_OF(hashes));
 	tcase_add_test(tc, files_are_apaches_byte_for_byte);
 	tcase_add_test(tc, every_key_of_a_message_finds_it);

@@ -196,6 +196,37 @@ START_TEST(properties_are_put)
 }
 END_TEST
 
+/* Against the plain reading: split at 0x02, then at the first 0x01; all texts of five pieces of these. */
+static void check_properties(const char *text)
+{
+	struct slice rest = slice_of(text), splits = rest, name, value, part;
+
+	while (slice_split(&splits, MESSAGE_VALUE_END, &part)) {
+		size_t at = slice_find(part, MESSAGE_NAME_END);
+
+		if (at == part.len)
+			continue;
+		ck_assert(message_next_property(&rest, &name, &value));
+		ck_assert(slice_eq(name, slice_sub(part, 0, at)));
+		ck_assert(slice_eq(value, slice_sub(part, at + 1, part.len)));
+	}
+	ck_assert(!message_next_property(&rest, &name, &value));
+}
+
+START_TEST(properties_are_what_splitting_says)
+{
+	static const char *const pieces[] = {"", "\x01", "\x02", "ab", "a-name-longer-than-sixteen-bytes"};
+
+	for (int i = 0; i < 5 * 5 * 5 * 5 * 5; i++) {
+		char text[256] = "";
+
+		for (int place = 0, n = i; place < 5; place++, n /= 5)
+			strcat(text, pieces[n % 5]);
+		check_properties(text);
+	}
+}
+END_TEST
+
 START_TEST(the_last_value_of_a_name_counts)
 {
 	struct slice v;
@@ -293,6 +324,7 @@ Suite *suite_message(void)
 	tcase_add_test(tc, a_blank_is_told);
 	tcase_add_test(tc, what_the_format_cannot_hold_has_no_size);
 	tcase_add_loop_test(tc, properties_are_put, 0, (int)COUNT_OF(property_puts));
+	tcase_add_test(tc, properties_are_what_splitting_says);
 	tcase_add_test(tc, the_last_value_of_a_name_counts);
 	tcase_add_test(tc, crc_is_zlibs);
 	tcase_add_test(tc, message_ids);
