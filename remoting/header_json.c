@@ -25,8 +25,7 @@ static enum rc fail(struct top *t, const char *why)
 	return RC_MALFORMED;
 }
 
-/* A number, bare or in quotes. null leaves it as it was. */
-static enum rc take_number(struct top *t, int32_t *to, bool *has, const char *why)
+static enum rc take_any_number(struct top *t, int32_t *to, bool *has, const char *why)
 {
 	struct json_value v;
 
@@ -36,6 +35,25 @@ static enum rc take_number(struct top *t, int32_t *to, bool *has, const char *wh
 		return RC_OK;
 	if (v.kind == JSON_NESTED || !slice_to_i32(v.as.text, to))
 		return fail(t, why);
+	if (has != NULL)
+		*has = true;
+	return RC_OK;
+}
+
+#define PLAIN_DIGITS 9 /* so many fit into an int32_t */
+
+/* A number, bare or in quotes. null leaves it as it was. Bare and short it nearly always is. */
+static inline enum rc take_number(struct top *t, int32_t *to, bool *has, const char *why)
+{
+	const char *from = t->scan.at, *at = from;
+	int32_t value = 0;
+
+	while (at < t->scan.end && *at >= '0' && *at <= '9' && at - from < PLAIN_DIGITS)
+		value = value * 10 + (*at++ - '0');
+	if (at == from || at == t->scan.end || (*at != ',' && *at != '}'))
+		return take_any_number(t, to, has, why);
+	t->scan.at = at;
+	*to = value;
 	if (has != NULL)
 		*has = true;
 	return RC_OK;
@@ -184,24 +202,35 @@ static enum rc take_named(struct top *t, struct slice name)
 	return take_unknown(t);
 }
 
-static enum rc take_member(struct top *t, struct json_text name)
+static enum rc next_unusual_member(struct top *t)
 {
 	char resolved[NAME_MAX_BYTES];
+	struct json_text name;
+	enum rc rc = json_name(&t->scan, &name);
 
-	return take_named(t, resolve_name(name, resolved));
+	if (rc == RC_MALFORMED)
+		return fail(t, "malformed JSON header");
+	return rc == RC_OK ? take_named(t, resolve_name(name, resolved)) : rc;
+}
+
+static inline enum rc next_member(struct top *t)
+{
+	struct slice name;
+
+	return json_plain_name(&t->scan, &name) ? take_named(t, name) : next_unusual_member(t);
 }
 
 static enum rc decode(struct top *t, struct slice header)
 {
-	struct json_text name;
 	enum rc rc;
 
 	if (!json_scan_begin(&t->scan, header))
 		return fail(t, "header is no JSON object");
-	while ((rc = json_name(&t->scan, &name)) == RC_OK)
-		if ((rc = take_member(t, name)) != RC_OK)
-			return rc;
-	if (rc != RC_NOT_FOUND || json_rest(&t->scan).len != 0)
+	while ((rc = next_member(t)) == RC_OK)
+		;
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	if (json_rest(&t->scan).len != 0)
 		return fail(t, "malformed JSON header");
 	return t->has_code ? RC_OK : fail(t, "header without a code");
 }
@@ -244,7 +273,7 @@ enum rc header_json_each_ext(struct slice ext, ext_field_fn *on_field, void *ctx
 
 /* ---- encoding ---- */
 
-#define FIXED_BOUND 256 /* every name, number and bracket outside extFields */
+#define FIXED_BOUND 320 /* every name, number and bracket outside extFields; a copied name may run 48 bytes over its end */
 
 size_t header_json_bound(const struct header_source *src)
 {
@@ -270,17 +299,32 @@ static char *put(char *out, const char *text, size_t len)
 }
 #define PUT_LIT(out, text) put((out), (text), sizeof(text) - 1)
 
-static char *put_number(char *out, int64_t v) { return out + number_put_i64(out, v); }
+static inline char *put_number(char *out, int64_t v)
+{
+	if (v < 0 || v > 9)
+		return out + number_put_i64(out, v);
+	*out = (char)('0' + v);
+	return out + 1;
+}
 
-/* ,"name":"value" -- names in schemas hold nothing that needs escaping. */
+#define JSON_AROUND_NAME 5 /* ,":" and the quote before the value, with it */
+
+/* ,"name":" in copies of fixed size, which need no call. */
+static inline char *put_name(char *out, const struct field *f)
+{
+	memcpy(out, f->json, 32);
+	if (f->name_len > 26)
+		memcpy(out + 32, f->json + 32, SCHEMA_JSON_BYTES - 32);
+	return out + f->name_len + JSON_AROUND_NAME;
+}
+
+/* ,"name":"value" */
 static char *put_row(char *out, const struct schema *s, const void *header, size_t row)
 {
 	const struct field *f = &s->fields[row];
 	const char *member = (const char *)header + f->offset;
 
-	out = PUT_LIT(out, ",\"");
-	out = put(out, f->name, f->name_len);
-	out = PUT_LIT(out, "\":\"");
+	out = put_name(out, f);
 	switch (f->type) {
 	case FIELD_STRING:
 		out = json_put_escaped(out, *(const struct slice *)(const void *)member);
@@ -329,22 +373,42 @@ static char *put_ext(char *out, const struct header_source *src)
 	return out;
 }
 
+/* From behind the ext fields up to the opaque. What we answer has this flag and this language: a piece that is ready. */
+static char *put_middle(char *out, const struct command *cmd)
+{
+	struct slice language;
+
+	if (cmd->flag == FLAG_RESPONSE && cmd->language == LANGUAGE_CPP)
+		return PUT_LIT(out, ",\"flag\":1,\"language\":\"CPP\",\"opaque\":");
+	language = language_name(cmd->language);
+	out = put_number(PUT_LIT(out, ",\"flag\":"), cmd->flag);
+	out = put(PUT_LIT(out, ",\"language\":\""), language.at, language.len);
+	return PUT_LIT(out, "\",\"opaque\":");
+}
+
+#define TEXT(number) #number
+#define TEXT_OF(macro) TEXT(macro)
+
+static char *put_end(char *out, const struct command *cmd)
+{
+	if (cmd->version == FUSEE_VERSION)
+		return PUT_LIT(out, ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":" TEXT_OF(FUSEE_VERSION) "}");
+	out = put_number(PUT_LIT(out, ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":"), cmd->version);
+	*out++ = '}';
+	return out;
+}
+
 size_t header_json_encode(const struct header_source *src, char *out)
 {
 	const struct command *cmd = src->cmd;
-	struct slice language = language_name(cmd->language);
 	char *from = out;
 
 	out = put_number(PUT_LIT(out, "{\"code\":"), cmd->code);
 	out = put_ext(out, src);
-	out = put_number(PUT_LIT(out, ",\"flag\":"), cmd->flag);
-	out = put(PUT_LIT(out, ",\"language\":\""), language.at, language.len);
-	out = put_number(PUT_LIT(out, "\",\"opaque\":"), cmd->opaque);
+	out = put_number(put_middle(out, cmd), cmd->opaque);
 	if (cmd->remark.len != 0) {
 		out = json_put_escaped(PUT_LIT(out, ",\"remark\":\""), cmd->remark);
 		*out++ = '"';
 	}
-	out = put_number(PUT_LIT(out, ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":"), cmd->version);
-	*out++ = '}';
-	return (size_t)(out - from);
+	return (size_t)(put_end(out, cmd) - from);
 }

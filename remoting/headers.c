@@ -9,7 +9,7 @@
 #define FIELD_TYPE_boolean FIELD_BOOL
 
 #define FIELD_ROW(S, type, field, wire, required)                                                                                \
-	{wire, sizeof(wire) - 1, FIELD_TYPE_##type, (required) != 0, offsetof(struct S, field)},
+	{wire, sizeof(wire) - 1, FIELD_TYPE_##type, (required) != 0, offsetof(struct S, field), ",\"" wire "\":\""},
 
 #define SCHEMA(table, struct_name, schema_name, apache)                                                                          \
 	static const struct field rows_of_##schema_name[] = {table(FIELD_ROW, struct_name)};                                     \

@@ -1,7 +1,7 @@
 #include "remoting/json_scan.h"
 
 /* The lowest set bit marks the first byte below 0x20. */
-static inline uint64_t has_control(uint64_t v) { return (v - JSON_ONES * 0x20) & ~v & JSON_HIGH; }
+static inline uint64_t has_control(uint64_t v) { return (v - FIND_ONES * 0x20) & ~v & FIND_HIGH; }
 
 static inline const char *skip_blanks(const char *at, const char *end)
 {
@@ -22,6 +22,15 @@ bool json_scan_begin(struct json_scan *s, struct slice text)
 		return false;
 	s->at++;
 	return true;
+}
+
+/* The string whose opening quote is at s->at. */
+static bool take_string(struct json_scan *s, struct json_text *out)
+{
+	const char *behind = json_string(s->at + 1, s->end, out);
+
+	s->at = behind != NULL ? behind : s->end;
+	return behind != NULL;
 }
 
 /* The next byte that is no blank, left where it is; 0 at the end. */
@@ -46,7 +55,7 @@ static inline enum rc scan_name(struct json_scan *s, struct json_text *name)
 		c = peek(s);
 	}
 	s->is_inside = true;
-	if (c != '"' || !json_string(s, s->at + 1, name) || peek(s) != ':')
+	if (c != '"' || !take_string(s, name) || peek(s) != ':')
 		return RC_MALFORMED;
 	s->at++;
 	(void)peek(s);
@@ -66,7 +75,7 @@ static bool skip_nested(struct json_scan *s)
 		char c = *s->at;
 
 		if (c == '"') {
-			if (!json_string(s, s->at + 1, &ignored))
+			if (!take_string(s, &ignored))
 				return false;
 			continue;
 		}
@@ -111,7 +120,7 @@ static inline enum rc scan_value(struct json_scan *s, struct json_value *v)
 	if (s->at == s->end)
 		return RC_MALFORMED;
 	if (*from == '"')
-		return json_string(s, from + 1, &v->as) ? RC_OK : RC_MALFORMED;
+		return take_string(s, &v->as) ? RC_OK : RC_MALFORMED;
 	if (*from == '{' || *from == '[') {
 		v->kind = JSON_NESTED;
 		ok = skip_nested(s);
@@ -123,6 +132,13 @@ static inline enum rc scan_value(struct json_scan *s, struct json_value *v)
 }
 
 enum rc json_value(struct json_scan *s, struct json_value *v) { return scan_value(s, v); }
+
+enum rc json_any_member(struct json_scan *s, struct json_text *name, struct json_value *v)
+{
+	enum rc rc = scan_name(s, name);
+
+	return rc == RC_OK ? scan_value(s, v) : rc;
+}
 
 enum rc json_count_members(struct json_scan *s, size_t max, size_t *count)
 {
@@ -266,6 +282,14 @@ static inline const char *copy_plain(const char *at, const char *end, char **to)
 	return backslash;
 }
 
+/* The XX of a \u00XX: the separators of properties, which every message has. */
+static inline bool is_ascii_unit(const char *at)
+{
+	uint8_t high = hex_values[(uint8_t)at[0]], low = hex_values[(uint8_t)at[1]];
+
+	return (high & low & IS_DIGIT) && (high & 8) == 0;
+}
+
 bool json_unescape(struct slice raw, char *out, size_t *len)
 {
 	const char *at = raw.at, *end = raw.at + raw.len;
@@ -274,6 +298,11 @@ bool json_unescape(struct slice raw, char *out, size_t *len)
 	while ((at = copy_plain(at, end, &to)) < end) {
 		if (end - at < 2)
 			return false;
+		if (end - at >= 6 && memcmp(at, "\\u00", 4) == 0 && is_ascii_unit(at + 4)) {
+			*to++ = (char)((hex_values[(uint8_t)at[4]] & 15) << 4 | (hex_values[(uint8_t)at[5]] & 15));
+			at += 6;
+			continue;
+		}
 		at += 2;
 		if (at[-1] == 'u')
 			to = unescape_unit(&at, end, to);
@@ -307,14 +336,15 @@ static char *put_escape(char *out, unsigned char c)
 	return out;
 }
 
-char *json_put_escaped(char *out, struct slice text)
+/* Byte by byte where something must be escaped, eight at a time between. */
+static char *put_mixed(char *out, struct slice text)
 {
 	const char *at = text.at, *end = text.at + text.len;
 
 	while (at < end) {
 		if (end - at >= 8) {
-			uint64_t v = json_load8(at), marks = json_has_byte(v, '"') | json_has_byte(v, '\\') | has_control(v);
-			size_t plain = marks != 0 ? json_first_byte(marks) : 8;
+			uint64_t v = find_load8(at), marks = find_marks(v, '"') | find_marks(v, '\\') | has_control(v);
+			size_t plain = marks != 0 ? find_first(marks) : 8;
 
 			memcpy(out, at, 8); /* the room for the worst case is there, so 8 bytes are */
 			at += plain;
@@ -328,4 +358,49 @@ char *json_put_escaped(char *out, struct slice text)
 			out = put_escape(out, (unsigned char)*at++);
 	}
 	return out;
+}
+
+/* Copy eight bytes; what is not 0 says that one of them must be escaped. */
+static inline uint64_t put8(char *out, const char *at)
+{
+	uint64_t v = find_load8(at);
+
+	memcpy(out, at, 8);
+	return find_marks(v, '"') | find_marks(v, '\\') | has_control(v);
+}
+
+#ifdef __SSE2__
+/* The same with sixteen. */
+static inline int put16(char *out, const char *at)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i special = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1F)), v);
+
+	_mm_storeu_si128((__m128i *)(void *)out, v);
+	return _mm_movemask_epi8(_mm_or_si128(special, control));
+}
+#endif
+
+/* Nearly nothing that is written needs escaping: whole steps, the last of which overlaps the one before. */
+char *json_put_escaped(char *out, struct slice text)
+{
+	const char *at = text.at;
+	size_t len = text.len, i = 0;
+	uint64_t marks = 0;
+
+#ifdef __SSE2__
+	if (len >= 16) {
+		for (; i + 16 < len; i += 16)
+			marks |= (unsigned)put16(out + i, at + i);
+		marks |= (unsigned)put16(out + len - 16, at + len - 16);
+		return marks == 0 ? out + len : put_mixed(out, text);
+	}
+#endif
+	if (len < 8)
+		return len == 0 ? out : put_mixed(out, text);
+	for (; i + 8 < len; i += 8)
+		marks |= put8(out + i, at + i);
+	marks |= put8(out + len - 8, at + len - 8);
+	return marks == 0 ? out + len : put_mixed(out, text);
 }

@@ -14,11 +14,7 @@
 #ifndef REMOTING_JSON_SCAN_H
 #define REMOTING_JSON_SCAN_H
 
-#include <endian.h>
-#ifdef __SSE2__ /* every x86-64 has it */
-#include <emmintrin.h>
-#endif
-
+#include "base/find.h"
 #include "base/rc.h"
 #include "base/slice.h"
 
@@ -47,12 +43,16 @@ bool json_scan_begin(struct json_scan *s, struct slice text);
 /* Name of the next member; the scan then stands at its value. RC_NOT_FOUND behind the closing brace, RC_MALFORMED. */
 enum rc json_name(struct json_scan *s, struct json_text *name);
 
+/* json_name where nothing unusual comes, inlined: false, and nothing changed, at blanks, escapes, the end and what is malformed. */
+static inline bool json_plain_name(struct json_scan *s, struct slice *name);
+
 /* The value at which the scan stands. RC_OK or RC_MALFORMED. */
 enum rc json_value(struct json_scan *s, struct json_value *v);
 
-/* json_name and json_value in one step: what json_name returns, or RC_MALFORMED for the value. Nearly every member of a header is
- * ,"name":"value" and is taken here, inlined; any other goes through the two functions. */
+/* json_name and json_value in one step: what json_name returns, or RC_MALFORMED for the value. Nearly every member
+ * of a header is ,"name":"value" and is taken inline; any other by json_any_member. */
 static inline enum rc json_member(struct json_scan *s, struct json_text *name, struct json_value *v);
+enum rc json_any_member(struct json_scan *s, struct json_text *name, struct json_value *v);
 
 /* Walk to the end of the object, whose members it checks and counts. RC_OK, RC_MALFORMED, RC_TOO_BIG (more than max). */
 enum rc json_count_members(struct json_scan *s, size_t max, size_t *count);
@@ -68,93 +68,61 @@ bool json_unescape(struct slice raw, char *out, size_t *len);
 #define JSON_ESCAPED_MAX 6
 char *json_put_escaped(char *out, struct slice text);
 
-/* ---- eight (with SSE2 sixteen) bytes at a time: names and values are mostly 4 to 30 bytes long, too short to pay for calls of memchr ---- */
-
-#define JSON_ONES 0x0101010101010101u
-#define JSON_HIGH (JSON_ONES * 0x80)
-
-static inline uint64_t json_load8(const char *at)
-{
-	uint64_t v;
-
-	memcpy(&v, at, 8);
-	return le64toh(v); /* the first byte is the lowest */
-}
-
-/* The lowest set bit marks the first byte that is c (bits above it may be wrong, by the borrow). */
-static inline uint64_t json_has_byte(uint64_t v, uint8_t c)
-{
-	uint64_t x = v ^ JSON_ONES * c;
-
-	return (x - JSON_ONES) & ~x & JSON_HIGH;
-}
-
-static inline size_t json_first_byte(uint64_t marks) { return (size_t)__builtin_ctzll(marks) / 8; }
+/* ---- inlined ---- */
 
 /* The first quote or backslash, or end. */
-static inline const char *json_find_special(const char *at, const char *end)
+static inline const char *json_find_special(const char *at, const char *end) { return find_either(at, end, '"', '\\'); }
+
+static inline bool json_plain_name(struct json_scan *s, struct slice *name)
 {
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+	const char *from = s->at + s->is_inside, *at; /* over the comma */
 
-	for (; end - at >= 16; at += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
-		unsigned marks =
-			(unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
-
-		if (marks != 0)
-			return at + __builtin_ctz(marks);
-	}
-#endif
-	for (; end - at >= 8; at += 8) {
-		uint64_t v = json_load8(at), marks = json_has_byte(v, '"') | json_has_byte(v, '\\');
-
-		if (marks != 0)
-			return at + json_first_byte(marks);
-	}
-	while (at < end && *at != '"' && *at != '\\')
-		at++;
-	return at;
-}
-
-/* From behind an opening quote to behind the closing one. */
-static inline bool json_string(struct json_scan *s, const char *from, struct json_text *out)
-{
-	const char *at = json_find_special(from, s->end);
-
-	out->is_escaped = false;
-	while (at < s->end && *at == '\\') {
-		if (s->end - at < 2)
-			return false;
-		out->is_escaped = true;
-		at = json_find_special(at + 2, s->end);
-	}
-	if (at == s->end)
+	if (s->end - s->at < 2 || (s->is_inside && *s->at != ',') || *from != '"')
 		return false;
-	out->text = (struct slice){from, (size_t)(at - from)};
-	s->at = at + 1;
+	at = json_find_special(++from, s->end);
+	if (s->end - at < 3 || at[0] != '"' || at[1] != ':' || (unsigned char)at[2] <= ' ')
+		return false;
+	*name = (struct slice){from, (size_t)(at - from)};
+	s->at = at + 2;
+	s->is_inside = true;
 	return true;
 }
 
-static inline enum rc json_any_member(struct json_scan *s, struct json_text *name, struct json_value *v)
+/* The string whose first byte is at `from`, behind the quote: where it goes on behind the closing one, or NULL. */
+static inline const char *json_string(const char *from, const char *end, struct json_text *out)
 {
-	enum rc rc = json_name(s, name);
+	const char *at = json_find_special(from, end);
+	bool is_escaped = false;
 
-	return rc == RC_OK ? json_value(s, v) : rc;
+	while (at < end && *at == '\\') {
+		if (end - at < 2)
+			return NULL;
+		is_escaped = true;
+		at = json_find_special(at + 2, end);
+	}
+	if (at == end)
+		return NULL;
+	*out = (struct json_text){{from, (size_t)(at - from)}, is_escaped};
+	return at + 1;
 }
 
 static inline enum rc json_member(struct json_scan *s, struct json_text *name, struct json_value *v)
 {
-	const char *from = s->at, *at;
+	const char *from = s->at + s->is_inside, *end = s->end, *at; /* over the comma */
 
-	if (!s->is_inside || s->end - from < 2 || memcmp(from, ",\"", 2) != 0)
+	if (end - s->at < 2 || (s->is_inside && *s->at != ',') || *from != '"')
 		return json_any_member(s, name, v);
-	at = json_find_special(from + 2, s->end);
-	if (s->end - at < 3 || memcmp(at, "\":\"", 3) != 0)
+	at = json_find_special(++from, end);
+	if (end - at < 3 || at[0] != '"' || at[1] != ':' || at[2] != '"')
 		return json_any_member(s, name, v);
-	*name = (struct json_text){{from + 2, (size_t)(at - from - 2)}, false};
+	*name = (struct json_text){{from, (size_t)(at - from)}, false};
 	v->kind = JSON_STRING;
-	return json_string(s, at + 3, &v->as) ? RC_OK : RC_MALFORMED;
+	at = json_string(at + 3, end, &v->as);
+	if (at == NULL)
+		return RC_MALFORMED;
+	s->at = at;
+	s->is_inside = true;
+	return RC_OK;
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "remoting/headers.h"
 #include "remoting/json_scan.h"
 #include "tests/unit/remoting/frames.h"
@@ -196,6 +197,9 @@ static const struct {
 	{"tab\tnewline\n", "tab\tnewline\n"},
 	{"\\", NULL},
 	{"\\x41", NULL},
+	{"a\\u0001b\\u0002", "a\001b\002"},
+	{"\\u007F\\u0080", "\x7F\xC2\x80"},
+	{"\\u002", NULL},
 	{"\\u", NULL},
 	{"\\u004", NULL},
 	{"\\u00g0", NULL},
@@ -231,6 +235,33 @@ START_TEST(every_byte_survives_escaping)
 	ck_assert(json_unescape((struct slice){escaped, len}, back, &back_len));
 	ck_assert_uint_eq(back_len, sizeof(all));
 	ck_assert_mem_eq(back, all, sizeof(all));
+}
+END_TEST
+
+/* Each special byte at each place of each length: the whole steps and the steps that overlap agree with a byte at a time. */
+static void check_escaping(size_t len, size_t place, char special)
+{
+	char *text = mem_alloc(len), *out = mem_alloc(len * JSON_ESCAPED_MAX), expected[64 * JSON_ESCAPED_MAX];
+	char *end = expected;
+
+	memset(text, 'a', len);
+	text[place] = special;
+	for (size_t i = 0; i < len; i++)
+		end = json_put_escaped(end, (struct slice){text + i, 1});
+	ck_assert_uint_eq((size_t)(json_put_escaped(out, (struct slice){text, len}) - out), (size_t)(end - expected));
+	ck_assert_mem_eq(out, expected, (size_t)(end - expected));
+	free(text);
+	free(out);
+}
+
+START_TEST(escaping_is_the_same_at_every_place)
+{
+	static const char special[] = {'"', '\\', '\0', '\x1F', '\n', ' ', '!', '\x7F', '\x80', '\xFF', '#', '['};
+
+	for (size_t len = 1; len < 50; len++)
+		for (size_t place = 0; place < len; place++)
+			for (size_t i = 0; i < COUNT_OF(special); i++)
+				check_escaping(len, place, special[i]);
 }
 END_TEST
 
@@ -555,6 +586,7 @@ Suite *suite_header_json(void)
 	tcase_add_test(tc, every_cut_is_malformed);
 	tcase_add_loop_test(tc, escapes_are_resolved, 0, COUNT_OF(escapes));
 	tcase_add_test(tc, every_byte_survives_escaping);
+	tcase_add_test(tc, escaping_is_the_same_at_every_place);
 	tcase_add_loop_test(tc, values_of_fields, 0, COUNT_OF(values));
 	tcase_add_test(tc, booleans_are_javas);
 	tcase_add_test(tc, one_field_by_name);
