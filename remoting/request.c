@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "remoting/request_code.h"
 #include "remoting/response_code.h"
 
@@ -311,6 +312,7 @@ void request_run(struct request *req)
 {
 	struct peer *peer = req->peer;
 
+	(void)stall_at(STALL_REQUEST, req->cmd.code);
 	if (run(req) == DONE) {
 		timer_stop(peer->timers, &req->deadline);
 		list_remove(&req->parked);

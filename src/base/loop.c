@@ -28,9 +28,13 @@ static uint64_t wall_now(void)
 
 void loop_enter(struct loop *l)
 {
-	if (l->is_in_turn)
+	if (l->is_in_turn) {
+		(void)stall_at(STALL_NETWORK, 0);
 		return;
+	}
 	l->is_in_turn = true;
+	if (stall_here == &l->stall)
+		stall_begin(&l->stall);
 	l->timers.now_ms = uv_now(&l->uv);
 	l->wall_ms = wall_now();
 	for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
@@ -41,6 +45,16 @@ void loop_enter(struct loop *l)
 				h->on_begin(h, l->wall_ms);
 		}
 }
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void loop_record_stalls(struct loop *l) { stall_init(&l->stall, monotonic_ns); }
 
 static void on_timer(uv_timer_t *t)
 {
@@ -67,13 +81,18 @@ static void arm(struct loop *l)
 void loop_end_turn(struct loop *l)
 {
 	if (l->is_in_turn) {
-		for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++)
+		for (int phase = 0; phase < LOOP_PHASE_COUNT; phase++) {
+			if (phase == LOOP_PHASE_FLUSH)
+				(void)stall_at(STALL_ANSWERS, 0);
 			LIST_FOR_EACH_SAFE (it, &l->hooks[phase]) {
 				struct loop_hook *h = CONTAINER_OF(it, struct loop_hook, link);
 
 				if (h->on_end != NULL)
 					h->on_end(h);
 			}
+		}
+		if (stall_here == &l->stall)
+			stall_end(&l->stall);
 		l->is_in_turn = false;
 	}
 	if (!uv_is_closing((uv_handle_t *)&l->timer))
@@ -129,6 +148,7 @@ void loop_fini(struct loop *l)
 		uv_walk(&l->uv, count_handle, &handles);
 	}
 	uv_loop_close(&l->uv); /* UV_EBUSY: see above */
+	stall_fini(&l->stall);
 	timers_free(&l->timers);
 	free(l->scratch);
 }

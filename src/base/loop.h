@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "base/rc.h"
+#include "base/stall.h"
 #include "base/timers.h"
 
 #define LOOP_SCRATCH_BYTES (512 * 1024)
@@ -39,6 +40,7 @@ struct loop {
 	struct list hooks[LOOP_PHASE_COUNT];
 	uint8_t *scratch;
 	const bool *until; /* of loop_until */
+	struct stall stall;
 };
 
 enum rc rc_from_uv(int status); /* libuv's negative errno values; 0 and more are RC_OK; UV_EOF is RC_CLOSED */
@@ -46,6 +48,9 @@ enum rc rc_from_uv(int status); /* libuv's negative errno values; 0 and more are
 void loop_init(struct loop *l);
 /* All handles of others must be closed, or closing: this runs the loop until they are. */
 void loop_fini(struct loop *l);
+
+/* Record long turns (base/stall.h). On the thread that runs the loop, before it runs; loop_fini ends it. */
+void loop_record_stalls(struct loop *l);
 
 /* First statement of every callback that libuv makes into our code. */
 void loop_enter(struct loop *l);

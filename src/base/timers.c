@@ -4,6 +4,7 @@
 
 #include "base/defs.h"
 #include "base/mem.h"
+#include "base/stall.h"
 
 void timers_init(struct timers *ts, uint64_t now_ms) { *ts = (struct timers){.now_ms = now_ms}; }
 
@@ -95,6 +96,7 @@ void timers_run(struct timers *ts, uint64_t now_ms)
 		struct timer *t = ts->heap[0];
 
 		timer_stop(ts, t);
+		(void)stall_at(STALL_TIMERS, 0);
 		t->on_timer(t);
 	}
 }

@@ -119,6 +119,7 @@ static void finish_batch(struct uv_executor *ex)
 	uv_mutex_unlock(&ex->lock);
 	while ((job = queue_take(&batch)) != NULL) {
 		ex->undone--;
+		(void)stall_at(STALL_JOBS, 0);
 		job->done(job);
 	}
 }

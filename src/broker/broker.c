@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "broker/broker_config.h"
 #include "broker/broker_stats.h"
 #include "broker/client_table.h"
@@ -159,6 +160,7 @@ void broker_end_turn(struct broker *b)
 {
 	for (int round = 0; round < STORE_ROUNDS_MAX && (round == 0 || store_has_staged(b->store)); round++) {
 		store_end_turn(b->store, b->wall_ms);
+		(void)stall_at(STALL_HELD_PULLS, 0);
 		pull_hold_run_ready(b);
 	}
 	if (store_has_staged(b->store))

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "base/timers.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
@@ -355,6 +356,7 @@ static void on_second(struct timer *timer)
 {
 	struct broker_stats *s = CONTAINER_OF(timer, struct broker_stats, timer);
 
+	(void)stall_at(STALL_STATISTICS, 0);
 	s->ticks++;
 	s->seconds[s->second_next] = second_now(s);
 	s->second_next = (s->second_next + 1) % SECONDS_KEPT;

@@ -12,6 +12,7 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
 #include "broker/message_put.h"
@@ -69,6 +70,7 @@ static void on_timer(struct timer *t)
 {
 	struct level *l = CONTAINER_OF(t, struct level, timer);
 
+	(void)stall_at(STALL_DELAY, 0);
 	if (!l->is_busy && !l->broker->is_stopping)
 		deliver(l);
 }

@@ -200,6 +200,7 @@ static int serve(struct broker_config *config, bool standalone, const char *user
 	enum rc rc = RC_OK;
 
 	loop_init(&sh->loop);
+	loop_record_stalls(&sh->loop);
 	sh->executor = uv_executor_new(&sh->loop);
 	if (standalone)
 		rc = start_namesrv(sh, config, user_home, &error);

@@ -21,6 +21,7 @@
 #include "base/json_writer.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
 #include "broker/topic_table.h"
@@ -365,6 +366,7 @@ static void send(struct server *s, struct buf *all, struct buf *one)
 static void begin_round(struct registration *r, enum want want)
 {
 	struct buf all = {0}, one = {0};
+	uint32_t was = stall_at(STALL_REGISTRATION, 0);
 
 	for (int i = 0; i < r->count; i++) {
 		struct server *s = &r->servers[i];
@@ -382,6 +384,7 @@ static void begin_round(struct registration *r, enum want want)
 	r->changed = NULL;
 	buf_free(&all);
 	buf_free(&one);
+	stall_back(was);
 }
 
 static void on_period(struct timer *t)

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/small_file.h"
+#include "base/stall.h"
 #include "base/timers.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
@@ -93,8 +94,11 @@ static void done(struct job *job)
 
 static void encode(struct state_file *f)
 {
+	uint32_t was = stall_at(STALL_STATE_FILES, 0);
+
 	buf_clear(&f->text);
 	f->encode(f->owner->broker, &f->text);
+	stall_back(was);
 	f->encoded = f->marked;
 	f->is_dirty = false;
 }

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "base/mem.h"
+#include "base/stall.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
 #include "broker/broker_stats.h"
@@ -542,6 +543,26 @@ static void put_timer(struct json_writer *w)
 	put_text(w, "timerDequeueTps", "0.0");
 }
 
+/* Loop turns over 5 ms, and which part took them; a phase without any is left out. Without a recorder (tests of the core): nothing. */
+static void put_stalls(struct json_writer *w)
+{
+	const struct stall *s = stall_here;
+	char name[64];
+
+	if (s == NULL)
+		return;
+	put_number(w, "loopStalls", (int64_t)s->count);
+	put(w, "loopStallMaxMillis", "%.1f", (double)s->longest_turn_ns / 1e6);
+	for (int i = 0; i < STALL_PHASE_COUNT; i++) {
+		if (s->counts[i] == 0)
+			continue;
+		mem_format(name, sizeof(name), "loopStalls_%s", stall_phase_name((enum stall_phase)i));
+		for (char *at = name; (at = strchr(at, ' ')) != NULL;)
+			*at = '_';
+		put_number(w, name, (int64_t)s->counts[i]);
+	}
+}
+
 enum outcome handle_runtime_info(struct request *req)
 {
 	struct broker *b = req->core;
@@ -558,6 +579,7 @@ enum outcome handle_runtime_info(struct request *req)
 	put_put_statistics(&body.w, b);
 	put_delays(&body.w, b);
 	put_timer(&body.w);
+	put_stalls(&body.w);
 	put_number(&body.w, "heldPulls", (int64_t)pull_hold_count(b->holds));
 	json_object_end(&body.w);
 	json_object_end(&body.w);

@@ -7,6 +7,7 @@
 #include "broker/transaction_walk.h"
 
 #include "base/log.h"
+#include "base/stall.h"
 #include "broker/broker_config.h"
 #include "broker/half_message.h"
 #include "broker/transaction_service.h"
@@ -20,7 +21,11 @@ static void step(struct transaction_service *s);
 
 static void run_again(struct transaction_service *s, uint64_t in_ms) { timer_start(s->broker->timers, &s->walk.timer, in_ms); }
 
-static void on_timer(struct timer *t) { step(CONTAINER_OF(t, struct transaction_service, walk.timer)); }
+static void on_timer(struct timer *t)
+{
+	(void)stall_at(STALL_TRANSACTIONS, 0);
+	step(CONTAINER_OF(t, struct transaction_service, walk.timer));
+}
 
 /* ---- reading ---- */
 

@@ -43,6 +43,7 @@ static int serve(struct namesrv_config *config)
 	int status = 0;
 
 	loop_init(&loop);
+	loop_record_stalls(&loop);
 	executor = uv_executor_new(&loop);
 	if (namesrv_shell_start(&loop, uv_executor_base(executor), config, "listenPort", &shell, &error) == RC_OK) {
 		program_signals_start(&signals, &loop, on_stop, NULL);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "store/index.h"
 #include "store/queue_table.h"
 #include "store/store_internal.h"
@@ -88,6 +89,7 @@ static void on_timer(struct timer *t)
 	struct checkpointer *c = CONTAINER_OF(t, struct checkpointer, timer);
 	struct store *s = c->store;
 
+	(void)stall_at(STALL_STORE_FILES, 0);
 	timer_start(s->timers, t, CHECKPOINT_INTERVAL_MS);
 	if (c->is_running || c->is_frozen || s->state == STORE_BROKEN || c->saved.safe == s->log.flushed)
 		return;

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "store/io.h"
 #include "store/message.h"
 
@@ -156,7 +157,10 @@ static enum rc make_segment(struct commit_log *log, int64_t base)
 		seg = NULL;
 	}
 	if (seg == NULL) {
+		uint32_t was = stall_at(STALL_SEGMENT, 0);
+
 		rc = segment_create(log->folder, base, log->segment_bytes, false, &seg);
+		stall_back(was);
 		if (rc != RC_OK) {
 			log_error("store", "create segment '%s/%020lld': %s", log->folder, (long long)base, rc_text(rc));
 			return rc;

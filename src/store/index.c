@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "store/index_internal.h"
 #include "store/io.h"
 
@@ -380,6 +381,7 @@ static void on_timer(struct timer *timer)
 {
 	struct message_index *x = CONTAINER_OF(timer, struct message_index, timer);
 
+	(void)stall_at(STALL_STORE_FILES, 0);
 	x->is_running = true;
 	if (!x->flush.is_under_way && (x->pending.count || x->must_heal))
 		index_flush(x, false, NULL);

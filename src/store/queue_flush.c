@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "store/io.h"
 #include "store/queue_internal.h"
 
@@ -343,6 +344,7 @@ static void on_timer(struct timer *timer)
 {
 	struct queue_table *t = CONTAINER_OF(timer, struct queue_table, flush.timer);
 
+	(void)stall_at(STALL_STORE_FILES, 0);
 	t->is_running = true;
 	if (t->flush.state == FLUSH_IDLE && !list_is_empty(&t->dirty))
 		begin_round(t, false, NULL);

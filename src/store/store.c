@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/stall.h"
 #include "store/consume_queue.h"
 #include "store/flush.h"
 #include "store/index.h"
@@ -235,9 +236,12 @@ bool store_has_staged(const struct store *s) { return s->log.staged != s->log.wr
 static void write_stage(struct store *s)
 {
 	size_t staged = s->dispatch.tail - s->dispatch.written;
-	enum rc rc = commit_log_write(&s->log);
+	enum rc rc;
 
+	(void)stall_at(STALL_APPEND, 0);
+	rc = commit_log_write(&s->log);
 	if (rc == RC_OK) {
+		(void)stall_at(STALL_DISPATCH, 0);
 		dispatch_written(s);
 		if (!s->config.sync_flush)
 			dispatch_visible(s);
@@ -256,6 +260,7 @@ void store_end_turn(struct store *s, uint64_t wall_ms)
 	s->wall_ms = wall_ms;
 	if (store_has_staged(s))
 		write_stage(s);
+	(void)stall_at(STALL_WAITERS, 0);
 	flush_after_turn(s);
 }
 
