@@ -129,6 +129,8 @@ void request_drop(struct request *req) { request_free(req); }
 
 /* ---- waiting ---- */
 
+static _Thread_local size_t parked_count, parked_max = REQUESTS_PARKED_MAX;
+
 void request_set_deadline(struct request *req, uint64_t in_ms)
 {
 	ASSERT(req->on_deadline != NULL);
@@ -141,8 +143,12 @@ static void unpark(struct request *req)
 	list_remove(&req->parked);
 	list_remove(&req->of_peer);
 	req->peer->request_count--;
+	parked_count--;
 	req->is_pending = false;
 }
+
+size_t request_parked_count(void) { return parked_count; }
+void request_set_parked_max(size_t max) { parked_max = max; }
 
 void request_finish(struct request *req)
 {
@@ -285,6 +291,8 @@ static enum outcome handle(struct request *req)
 {
 	if (req->peer->request_count >= PEER_REQUESTS_MAX)
 		return reply_error(req, SYSTEM_BUSY, "%d requests of this connection are waiting already", PEER_REQUESTS_MAX);
+	if (parked_count >= parked_max)
+		return reply_error(req, SYSTEM_BUSY, "%zu requests are waiting already", parked_count);
 	if (req->header_rc != RC_OK)
 		return refuse_header(req, req->route, req->header_rc, req->header_bad);
 	return req->route->handler(req);
@@ -323,6 +331,7 @@ void request_run(struct request *req)
 	req->is_pending = true;
 	list_append(&peer->requests, &req->of_peer);
 	peer->request_count++;
+	parked_count++;
 }
 
 /* ---- decoding ---- */

@@ -19,6 +19,9 @@
 #include "remoting/command.h"
 #include "remoting/peer.h"
 
+#define REQUESTS_PARKED_MAX                                                                                                      \
+	500000 /* of all peers together, some 2.5 KiB each; beyond it requests are answered with SYSTEM_BUSY */
+
 enum outcome { DONE, PENDING };
 
 struct route;
@@ -57,6 +60,10 @@ void request_finish(struct request *req);
 
 /* Ends a parked request without an answer: on_cancel, then it is freed. For peer_close, and for a core that shuts down. */
 void request_cancel(struct request *req);
+
+/* Parked requests of all peers of the calling thread: how many, and how many there may be (for tests; REQUESTS_PARKED_MAX otherwise). */
+size_t request_parked_count(void);
+void request_set_parked_max(size_t max);
 
 /* Gives the calling thread's free requests back to malloc; at the end of a core's thread. */
 void request_pool_free(void);
@@ -116,7 +123,8 @@ enum rc request_decode(struct request *req, const struct dispatch *dispatch, str
 
 /* Take a decoded request through its handler. Answers itself: unknown code or not on VIP ->
  * REQUEST_CODE_NOT_SUPPORTED " request type N not supported"; a missing or bad field -> SYSTEM_ERROR naming it.
- * Frees the request unless PENDING. PEER_REQUESTS_MAX parked on one peer -> SYSTEM_BUSY. */
+ * Frees the request unless PENDING. PEER_REQUESTS_MAX parked on one peer, or
+ * REQUESTS_PARKED_MAX on all -> SYSTEM_BUSY. */
 void request_run(struct request *req);
 
 /* It was no request after all. */

@@ -187,10 +187,11 @@ static enum outcome hold_or_answer(struct pull *p, int32_t code)
 
 	if (code == PULL_NOT_FOUND && p->may_hold && b->timers->now_ms < p->hold_until_ms && !b->is_stopping) {
 		park(p);
-		if (pull_hold_add(b, p)) {
-			p->req->on_cancel = on_cancel;
-			return PENDING;
-		}
+		/* Not "nothing found": a Java client would ask again at once, and does so in 3 s. */
+		if (!pull_hold_add(b, p))
+			return reply_error(p->req, SYSTEM_BUSY, "%zu pulls are held already", pull_hold_count(b->holds));
+		p->req->on_cancel = on_cancel;
+		return PENDING;
 	}
 	stats_count_get_miss(b);
 	return answer_without_messages(p, code, name_of_status(p->get.status));

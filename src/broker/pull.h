@@ -24,6 +24,7 @@ struct pull {
 	bool has_own_subscription; /* came with the pull (sysFlag 0x4): `own` */
 	int64_t sub_version;
 	struct subscription own;
+	size_t held_bytes; /* what it counts for while held */
 	struct store_get get;
 };
 

@@ -18,7 +18,7 @@ struct waiters { /* of one queue */
 struct pull_hold {
 	struct list queues; /* struct waiters.of_hold */
 	struct list ready;  /* struct pull.link */
-	size_t count;
+	size_t count, bytes, max_count, max_bytes;
 };
 
 struct pull_hold *pull_hold_new(struct broker *b)
@@ -27,6 +27,7 @@ struct pull_hold *pull_hold_new(struct broker *b)
 
 	list_init(&h->queues);
 	list_init(&h->ready);
+	pull_hold_set_max(h, HOLDS_MAX, HOLD_BYTES_MAX);
 	store_on_arrival(b->store, pull_hold_arrival, b);
 	return h;
 }
@@ -37,6 +38,12 @@ void pull_hold_free(struct pull_hold *h)
 		return;
 	ASSERT(h->count == 0);
 	free(h);
+}
+
+void pull_hold_set_max(struct pull_hold *h, size_t holds, size_t bytes)
+{
+	h->max_count = holds;
+	h->max_bytes = bytes;
 }
 
 size_t pull_hold_count(const struct pull_hold *h) { return h->count; }
@@ -84,6 +91,7 @@ void pull_hold_remove(struct broker *b, struct pull *p)
 		return;
 	}
 	b->holds->count--;
+	b->holds->bytes -= p->held_bytes;
 }
 
 static void try_again(struct broker *b, struct pull *p)
@@ -102,13 +110,25 @@ static void on_deadline(struct request *req)
 	try_again(req->core, p);
 }
 
+/* Nearly: an arena hands out whole blocks. */
+static size_t bytes_of(const struct pull *p)
+{
+	size_t bytes = sizeof(*p->req) + p->group.len + p->topic_name.len;
+
+	if (p->has_own_subscription)
+		bytes += p->own.expression.len + p->own.expression_type.len + p->own.code_count * sizeof(p->own.codes[0]);
+	return bytes;
+}
+
 bool pull_hold_add(struct broker *b, struct pull *p)
 {
 	struct pull_hold *h = b->holds;
 
-	if (h->count >= HOLDS_MAX || p->get.queue == NULL)
+	p->held_bytes = bytes_of(p);
+	if (h->count >= h->max_count || p->held_bytes > h->max_bytes - h->bytes || p->get.queue == NULL)
 		return false;
 	h->count++;
+	h->bytes += p->held_bytes;
 	p->waits_on = p->get.queue;
 	list_append(&waiters_of(h, p->waits_on)->pulls, &p->link);
 	p->req->on_deadline = on_deadline;

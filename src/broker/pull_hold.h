@@ -1,7 +1,7 @@
 /* pull_hold: pulls that wait for a message (long polling; Apache PullRequestHoldService, without its scan).
  *
  * Waiters hang on the store queue they wait for, so an arrival wakes exactly them, and only if the tag matches; each also has its own
- * deadline. Bounds: HOLDS_MAX in all, above that the pull is answered at once.
+ * deadline. Bounds: HOLDS_MAX and HOLD_BYTES_MAX, over all connections.
  * Thread: core. */
 #ifndef BROKER_PULL_HOLD_H
 #define BROKER_PULL_HOLD_H
@@ -9,7 +9,8 @@
 #include "remoting/request.h"
 #include "store/store.h"
 
-#define HOLDS_MAX 1000000
+#define HOLDS_MAX 200000                    /* pulls */
+#define HOLD_BYTES_MAX (768u * 1024 * 1024) /* that they take: their requests, and the subscriptions that came with them */
 
 struct broker;
 struct pull_hold;
@@ -19,7 +20,9 @@ struct pull;
 struct pull_hold *pull_hold_new(struct broker *b);
 void pull_hold_free(struct pull_hold *h); /* nothing is held any more: all peers are closed */
 
-/* Hang p on its queue (p->get.queue) until p->hold_until_ms. False when HOLDS_MAX is reached. */
+void pull_hold_set_max(struct pull_hold *h, size_t holds, size_t bytes); /* for tests */
+
+/* Hang p on its queue (p->get.queue) until p->hold_until_ms. False when that would be too many. */
 bool pull_hold_add(struct broker *b, struct pull *p) MUST_USE;
 void pull_hold_remove(struct broker *b, struct pull *p); /* no effect when not held */
 

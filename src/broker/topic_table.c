@@ -33,6 +33,7 @@ struct topic_table {
 	uint64_t default_timestamp; /* of a data version that no file gave */
 	void (*on_change)(void *ctx, const struct topic *topic);
 	void *on_change_ctx;
+	size_t queue_slots; /* sum of queues_cap */
 };
 
 /* ---- names ---- */
@@ -191,6 +192,7 @@ static void free_topic(struct topic_table *t, struct topic *topic)
 
 	HASH_DEL(t->by_name, e);
 	attributes_free(topic->attributes);
+	t->queue_slots -= (size_t)topic->queues_cap;
 	free(topic->queues);
 	free(topic->stats);
 	free((char *)topic->name.at);
@@ -233,6 +235,9 @@ struct store_queue *topic_queue(struct broker *b, struct topic *topic, int32_t q
 
 		while (cap <= queue_id)
 			cap *= 2;
+		if ((size_t)(cap - topic->queues_cap) > TOPIC_QUEUE_SLOTS_MAX - b->topics->queue_slots)
+			return q;
+		b->topics->queue_slots += (size_t)(cap - topic->queues_cap);
 		topic->queues = mem_realloc(topic->queues, (size_t)cap * sizeof(struct store_queue *));
 		memset(topic->queues + topic->queues_cap, 0, (size_t)(cap - topic->queues_cap) * sizeof(struct store_queue *));
 		topic->queues_cap = cap;

@@ -16,6 +16,8 @@
 #define TOPICS_MAX 100000         /* most topics on a broker */
 #define TOPIC_NAME_MAX 127        /* TopicValidator.TOPIC_MAX_LENGTH */
 #define TOPIC_QUEUES_MAX 65536
+#define TOPIC_QUEUE_SLOTS_MAX                                                                                                    \
+	(8u * 1024 * 1024) /* of all topics' lists of queues, a pointer each; those beyond are found in the store */
 
 #define PERM_PRIORITY 8
 #define PERM_READ 4

@@ -193,6 +193,30 @@ START_TEST(judged_by_the_subscription_at_wake_up)
 }
 END_TEST
 
+/* Over all connections; a woken pull makes room for the next. */
+START_TEST(held_pulls_are_bounded)
+{
+	struct sim_node *other = sim_client(sim, "other");
+	struct sim_answer *a = pull(client, "T", 0, 3, NULL, 15000), *second = pull(other, "T", 0, 3, NULL, 15000), *last;
+
+	pull_hold_set_max(b->holds, 2, HOLD_BYTES_MAX);
+	expect_answer(pull(sim_client(sim, "third"), "T", 0, 3, NULL, 15000), SYSTEM_BUSY, "2 pulls are held already");
+	ck_assert_int_eq(sim_code(pull(other, "T", 0, 3, NULL, 0)), PULL_NOT_FOUND); /* wants no hold */
+	put_message("T", 0, "a", "four");
+	ck_assert(a->is_done && second->is_done);
+	pull_hold_set_max(b->holds, 2, 6000);
+	a = pull(client, "T", 0, 4, NULL, 15000);
+	second = pull(client, "T", 0, 4, NULL, 15000);
+	ck_assert(!a->is_done && !second->is_done);
+	sim_close(sim, "client", "b");
+	ck_assert_uint_eq(pull_hold_count(b->holds), 0);
+	last = pull(other, "T", 0, 4, "a-tag || b-tag", 15000);
+	ck_assert(!last->is_done);
+	pull_hold_set_max(b->holds, 2, 3000);
+	expect_answer(pull(other, "T", 0, 4, NULL, 15000), SYSTEM_BUSY, "1 pulls are held already");
+}
+END_TEST
+
 START_TEST(several_wait_for_one_queue)
 {
 	struct sim_answer *first = pull(client, "T", 0, 3, NULL, 15000);
@@ -275,6 +299,7 @@ Suite *suite_pull(void)
 	tcase_add_test(tc, woken_only_by_its_tags);
 	tcase_add_test(tc, its_time_over_it_skips_what_it_does_not_want);
 	tcase_add_test(tc, judged_by_the_subscription_at_wake_up);
+	tcase_add_test(tc, held_pulls_are_bounded);
 	tcase_add_test(tc, several_wait_for_one_queue);
 	tcase_add_test(tc, a_closed_connection_takes_its_holds_along);
 	tcase_add_test(tc, a_deleted_topic_wakes_its_waiters);

@@ -403,6 +403,29 @@ START_TEST(parked_requests_are_bounded)
 }
 END_TEST
 
+START_TEST(so_are_those_of_all_peers_together)
+{
+	struct peer *first = peer;
+
+	request_set_parked_max(3);
+	receive(PARK, CODEC_BINARY, 1, 0, "x");
+	receive(PARK, CODEC_BINARY, 2, 0, "x");
+	peer = peer_new(&timers, &dispatch, &core);
+	peer->touch = touch;
+	receive(PARK, CODEC_BINARY, 3, 0, "x");
+	receive(PARK, CODEC_BINARY, 4, 0, "x");
+	ck_assert_int_eq(answer().code, SYSTEM_BUSY);
+	ck_assert_uint_eq(request_parked_count(), 3);
+	peer_close(first); /* makes room */
+	ck_assert_uint_eq(request_parked_count(), 1);
+	buf_clear(&peer->out);
+	receive(PARK, CODEC_BINARY, 5, 0, "x");
+	ck_assert_uint_eq(peer->out.len, 0);
+	ck_assert_uint_eq(request_parked_count(), 2);
+	request_set_parked_max(REQUESTS_PARKED_MAX);
+}
+END_TEST
+
 Suite *suite_request(void)
 {
 	Suite *s = suite_create("request");
@@ -425,6 +448,7 @@ Suite *suite_request(void)
 	tcase_add_test(tc, pipelined_answers_come_in_the_order_they_are_given);
 	tcase_add_test(tc, a_closing_peer_drops_output_and_takes_nothing_new);
 	tcase_add_test(tc, parked_requests_are_bounded);
+	tcase_add_test(tc, so_are_those_of_all_peers_together);
 	suite_add_tcase(s, tc);
 	return s;
 }
