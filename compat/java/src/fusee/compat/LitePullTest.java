@@ -47,6 +47,16 @@ class LitePullTest extends ClientTest {
         return consumer;
     }
 
+    /** Paused before it starts: a pull that is under way when the client seeks may still hand out what it found. */
+    private DefaultLitePullConsumer assignedAndPaused(Set<MessageQueue> mine) throws Exception {
+        DefaultLitePullConsumer consumer = newLitePuller(fresh("group"));
+        consumer.setAutoCommit(false);
+        consumer.assign(mine);
+        consumer.pause(mine);
+        consumer.start();
+        return consumer;
+    }
+
     @Test
     void subscribed() throws Exception {
         String topic = topic(4);
@@ -130,10 +140,13 @@ class LitePullTest extends ClientTest {
         for (int i = 0; i < 20; i++) {
             producer.send(message(topic, Integer.toString(i)), queue(topic, i % 2));
         }
-        DefaultLitePullConsumer consumer = assigned(topic, 2);
+        Set<MessageQueue> mine = Set.of(queue(topic, 0), queue(topic, 1));
+        DefaultLitePullConsumer consumer = assignedAndPaused(mine);
         consumer.seekToBegin(queue(topic, 0));
-        consumer.seekToBegin(queue(topic, 1));
+        consumer.seek(queue(topic, 1), 0);
+        consumer.resume(mine);
         assertEquals(numbers(0, 20), new TreeSet<>(Inbox.bodies(poll(consumer, 20))));
+        // Here a pull may be under way: it waits at the end of the queue and finds nothing.
         consumer.seek(queue(topic, 0), 9);
         assertEquals(List.of("18"), Inbox.bodies(poll(consumer, 1)));
     }
@@ -143,12 +156,7 @@ class LitePullTest extends ClientTest {
         String topic = topic(1);
         send(producer(), topic, 0, 10);
         Set<MessageQueue> mine = Set.of(queue(topic, 0));
-        DefaultLitePullConsumer consumer = newLitePuller(fresh("group"));
-        consumer.setAutoCommit(false);
-        // Paused before it starts: a pull that is under way when the client seeks may still hand out what it found.
-        consumer.assign(mine);
-        consumer.pause(mine);
-        consumer.start();
+        DefaultLitePullConsumer consumer = assignedAndPaused(mine);
         consumer.seekToEnd(queue(topic, 0));
         consumer.resume(mine);
         send(producer(), topic, 10, 12);
