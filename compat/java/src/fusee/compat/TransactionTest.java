@@ -9,11 +9,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
+import org.apache.rocketmq.client.consumer.PullStatus;
 import org.apache.rocketmq.client.producer.LocalTransactionState;
 import org.apache.rocketmq.client.producer.TransactionListener;
 import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.client.producer.TransactionSendResult;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageClientExt;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -145,5 +147,26 @@ class TransactionTest extends ClientTest {
         consumer(fresh("group"), topic, inbox.concurrently());
         inbox.await(1);
         assertEquals(List.of("left open"), inbox.bodies());
+    }
+
+    /** 323: an administrator has a message checked again that was given up. */
+    @Test
+    @SuppressWarnings("deprecation")
+    void aMessageThatWasGivenUpIsCheckedAgain() throws Exception {
+        privateCluster("transactionCheckMax", "1");
+        String topic = topic(1);
+        Inbox inbox = new Inbox();
+        consumer(fresh("group"), topic, inbox.concurrently());
+        Decisions decisions = new Decisions();
+        send(producer(fresh("producer"), decisions), topic, "left open");
+        var puller = puller();
+        var givenUp = queue("TRANS_CHECK_MAX_TIME_TOPIC", 0);
+        Wait.until("given up", () -> puller.pull(givenUp, "*", 0, 1).getPullStatus() == PullStatus.FOUND);
+        assertTrue(decisions.asked.contains("left open"));
+        MessageExt found = puller.pull(givenUp, "*", 0, 1).getMsgFoundList().get(0);
+        assertEquals("left open", body(found));
+        decisions.later.put("left open", LocalTransactionState.COMMIT_MESSAGE);
+        assertTrue(admin().resumeCheckHalfMessage(givenUp.getTopic(), ((MessageClientExt) found).getOffsetMsgId()));
+        assertEquals(List.of("left open"), inbox.await(1).bodies());
     }
 }
