@@ -1,9 +1,9 @@
 /* Happy path: both sources read ahead; the earlier message is applied, again and again, until both are at their ends.
  * Failure: what cannot be read now is tried again a second later; a message that is no half message, or no op message, is passed over.
  *
- * A broker that was killed while it wrote may have left the final message of a commit without the op message behind it; then it is the last
- * message of the log (both are written at once, in this order). The producer would be asked again, and the message delivered twice: so the
- * op message is written now. */
+ * A broker that was killed while it wrote, or lost its power, may have left the final message of a commit without the op message behind it;
+ * then it is the last message of the log, or stands in front of damage (both are written at once, in this order). The producer would be
+ * asked again, and the message delivered twice: so the op message is written now. (An op message behind damage: store/recovery.c.) */
 #include "broker/transaction_walk.h"
 
 #include "base/log.h"
@@ -160,7 +160,7 @@ static void apply_op(struct transaction_service *s, const struct transaction_sou
 			transaction_close(s, x);
 }
 
-/* ---- the last message of the log ---- */
+/* ---- commits without their op message ---- */
 
 static void on_last_warm(struct store_get *g) { step(CONTAINER_OF(g, struct transaction_service, walk.last_get)); }
 
@@ -176,27 +176,37 @@ static void op_is_missing(struct transaction_service *s, struct transaction *x)
 	(void)transaction_put_op(s, x, -1, &end);
 }
 
-/* False: it has to be read first. */
-static bool look_at_last(struct transaction_service *s)
+static void look_at_final(struct transaction_service *s, struct slice stored)
 {
-	struct transaction_walk *w = &s->walk;
-	int64_t at = store_last_message(s->broker->store);
 	struct transaction *x;
 	struct message m;
-	enum rc rc;
 
-	if (!w->is_first || !store_was_unclean(s->broker->store) || s->table.count == 0 || at < 0)
-		return true;
-	buf_clear(&w->last);
-	rc = store_read_message(s->broker->store, at, &w->last, &w->last_get);
-	if (rc == RC_PENDING)
-		return false;
-	if (rc != RC_OK || message_decode(buf_slice(&w->last), false, &m) != RC_OK ||
-	    (m.sys_flag & SYS_FLAG_TRANSACTION_MASK) != SYS_FLAG_TRANSACTION_COMMIT)
-		return true;
+	if (message_decode(stored, false, &m) != RC_OK || (m.sys_flag & SYS_FLAG_TRANSACTION_MASK) != SYS_FLAG_TRANSACTION_COMMIT)
+		return;
 	x = transaction_find_physical(&s->table, m.prepared_transaction_offset);
 	if (x != NULL)
 		op_is_missing(s, x);
+}
+
+/* False: one has to be read first. */
+static bool look_at_unfollowed(struct transaction_service *s)
+{
+	struct transaction_walk *w = &s->walk;
+	struct store *store = s->broker->store;
+	int64_t at;
+
+	if (!w->is_first)
+		return true;
+	for (; s->table.count > 0 && (at = store_unfollowed(store, w->last_at)) >= 0; w->last_at++) {
+		enum rc rc;
+
+		buf_clear(&w->last);
+		rc = store_read_message(store, at, &w->last, &w->last_get);
+		if (rc == RC_PENDING)
+			return false;
+		if (rc == RC_OK)
+			look_at_final(s, buf_slice(&w->last));
+	}
 	return true;
 }
 
@@ -218,7 +228,7 @@ static void step(struct transaction_service *s)
 			apply_op(s, &w->op);
 			pass(&w->op);
 		} else {
-			if (!look_at_last(s))
+			if (!look_at_unfollowed(s))
 				return;
 			w->is_first = false;
 			transaction_walked(s);

@@ -29,9 +29,10 @@ struct transaction_source { /* one of the two queues */
 struct transaction_walk {
 	struct transaction_source half, op;
 	struct timer timer;
-	struct buf last; /* last message of the log, then its half message */
+	struct buf last; /* a message behind which something is missing */
 	struct store_get last_get;
-	bool is_first; /* the one at start */
+	size_t last_at; /* how many of them were looked at */
+	bool is_first;  /* the one at start */
 	int64_t looked_at;
 };
 

@@ -35,6 +35,7 @@ struct recovery {
 	int64_t newest_ms, last_message;
 	int64_t hole;    /* begin of the newest damaged message; -1 */
 	int64_t indexed; /* newest message whose keys were put */
+	bool is_behind_hole;
 	uint64_t messages, damaged;
 	struct timespec began;
 	int64_t said; /* progress */
@@ -353,14 +354,42 @@ static enum rc dispatch_again(struct recovery *r, const struct message *m, bool 
 	return rc;
 }
 
+/* An op message says that a transaction is over; the final message of a commit stands right in front of it. When damage stands there, the
+ * transaction must stay open: its producer is asked again. */
+static bool ends_what_is_lost(const struct message *m)
+{
+	if (!slice_is(m->topic, "RMQ_SYS_TRANS_OP_HALF_TOPIC"))
+		return false;
+	log_warn("store", "commit log: the message at %lld ends a transaction whose final message may be damaged: left out",
+		 (long long)m->physical_offset);
+	return true;
+}
+
+/* And a final message whose op message is damaged: the broker writes another one. */
+static void remember_before_hole(struct recovery *r)
+{
+	struct store *s = r->s;
+
+	r->is_behind_hole = true;
+	if (r->last_message < 0 || s->before_hole_count == STORE_HOLES_MAX)
+		return;
+	s->before_holes = mem_realloc(s->before_holes, (s->before_hole_count + 1) * sizeof(s->before_holes[0]));
+	s->before_holes[s->before_hole_count++] = r->last_message;
+}
+
 static enum rc take_message(struct recovery *r, const struct message *m)
 {
+	enum rc rc = RC_OK;
+
 	if (m->store_timestamp <= (int64_t)r->s->wall_ms + CLOCK_STEP_MS)
 		r->newest_ms = m->store_timestamp;
 	r->last_message = r->walk.at;
 	r->messages++;
 	say_progress(r);
-	return r->dispatch ? dispatch_again(r, m, false) : RC_OK;
+	if (r->dispatch)
+		rc = dispatch_again(r, m, r->is_behind_hole && ends_what_is_lost(m));
+	r->is_behind_hole = false;
+	return rc;
 }
 
 /* Bytes that are no good message: a hole when good ones follow, else the end. True: go on at walk.next. */
@@ -378,6 +407,7 @@ static bool pass_hole(struct recovery *r, const struct message *m, enum rc *rc)
 		return false;
 	}
 	r->hole = at;
+	remember_before_hole(r);
 	if (r->dispatch && damaged.size)
 		*rc = dispatch_again(r, &damaged, true);
 	free(topic);
@@ -416,6 +446,8 @@ static enum rc walk_from(struct recovery *r, int64_t start, bool check_crc)
 	r->hole = -1;
 	r->walks++;
 	r->messages = r->damaged = 0;
+	r->s->before_hole_count = 0;
+	r->is_behind_hole = false;
 	clock_gettime(CLOCK_MONOTONIC, &r->began);
 	if (r->dispatch)
 		queue_table_set_log_end(r->s->queues, start);

@@ -64,6 +64,7 @@ static void free_all(struct store *s)
 	commit_log_close(&s->log);
 	dispatch_free(&s->dispatch);
 	store_lock_release(&s->lock);
+	free(s->before_holes);
 	free((char *)(uintptr_t)s->config.root);
 	free((char *)(uintptr_t)s->config.commit_log_path);
 	free((char *)(uintptr_t)s->config.delete_when);
@@ -285,7 +286,12 @@ int64_t store_earliest_time(struct store *s) { return commit_log_store_time(&s->
 
 bool store_was_unclean(const struct store *s) { return s->was_unclean; }
 
-int64_t store_last_message(const struct store *s) { return s->last_message; }
+int64_t store_unfollowed(const struct store *s, size_t i)
+{
+	if (!s->was_unclean || i > s->before_hole_count)
+		return -1;
+	return i == 0 ? s->last_message : s->before_holes[i - 1];
+}
 
 bool store_is_writable(const struct store *s) { return s->state == STORE_WRITABLE; }
 

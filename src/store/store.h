@@ -19,6 +19,7 @@
 #include "store/message.h"
 
 #define STORE_QUEUES_MAX 200000 /* most queues that clients can make the store open */
+#define STORE_HOLES_MAX 1024    /* places of damage that a start remembers */
 #define DELAY_LEVELS_MAX 64
 #define TOPIC_SCHEDULE "SCHEDULE_TOPIC_XXXX"
 
@@ -152,7 +153,9 @@ enum rc store_read_message(struct store *s, int64_t physical_offset, struct buf 
 
 /* The stop before this start was a crash: what lies outside the store may be ahead of it. */
 bool store_was_unclean(const struct store *s);
-int64_t store_last_message(const struct store *s); /* where the last message of the log begins; -1: none known */
+/* Messages behind which something is missing after an unclean stop: the last one of the log (i = 0), then those in front of damage that
+ * was passed over (at most STORE_HOLES_MAX). Where each begins; -1: there are no more. */
+int64_t store_unfollowed(const struct store *s, size_t i);
 
 int64_t store_queue_min(const struct store_queue *q); /* queue offsets; 0 for NULL */
 int64_t store_queue_max(const struct store_queue *q); /* the offset that the next visible message gets */

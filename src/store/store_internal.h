@@ -57,6 +57,8 @@ struct store {
 	uint64_t last_flush_ms;         /* timers' clock */
 	int64_t written_ms, flushed_ms; /* store time of the last message below that watermark */
 	int64_t last_message;           /* its offset; -1: none known */
+	int64_t *before_holes;          /* messages right in front of the damage that the recovery passed over */
+	size_t before_hole_count;
 
 	store_arrival_fn *on_arrival;
 	void *on_arrival_ctx;

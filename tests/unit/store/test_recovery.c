@@ -183,6 +183,39 @@ START_TEST(damage_in_the_middle_is_passed_over)
 }
 END_TEST
 
+/* The final message of a commit and its op message are neighbours. Row 0: the first is damaged, so the other must not count; row 1: the
+ * second is, and the store names the first, whose op message is missing. */
+START_TEST(damage_between_a_commit_and_its_op_message_is_told)
+{
+	static const char op[] = "RMQ_SYS_TRANS_OP_HALF_TOPIC";
+	struct append_result before, final, end;
+	uint8_t junk[4] = {1, 2, 3, 4};
+
+	rig_send(r, op, 0, "1");
+	before = rig_send(r, "T", 0, "before");
+	final = rig_send(r, "T", 0, "final");
+	end = rig_send(r, op, 0, "2");
+	rig_send(r, "T", 0, "behind");
+	rig_send(r, op, 0, "3");
+	rig_turn(r);
+	rig_kill(r);
+	overwrite(first_segment, _i == 0 ? final.physical_offset : end.physical_offset, junk, sizeof(junk));
+	rig_open(r);
+	ck_assert_int_eq(rig_max(r, op, 0), 3);
+	ck_assert_str_eq(rig_body(r, op, 0, 0), "1");
+	ck_assert_str_eq(rig_body(r, op, 0, 2), "3");
+	ck_assert_int_lt(store_unfollowed(r->store, 2), 0);
+	ck_assert_int_eq(store_unfollowed(r->store, 1), _i == 0 ? before.physical_offset : final.physical_offset);
+	ck_assert_int_gt(store_unfollowed(r->store, 0), end.physical_offset);
+	if (_i == 0) {
+		struct store_entry e;
+
+		ck_assert_int_eq(store_queue_entry(store_queue_find(r->store, slice_of(op), 0), 1, &e), RC_OK);
+		ck_assert_int_eq(e.size, QUEUE_FILLER_SIZE);
+	}
+}
+END_TEST
+
 static void remove_tree(const char *name)
 {
 	char *path = rig_path(r, name);
@@ -529,6 +562,7 @@ Suite *suite_recovery(void)
 	tcase_add_test(tc, a_checkpoint_bounds_the_work);
 	tcase_add_loop_test(tc, a_torn_tail_is_cut, 0, 102);
 	tcase_add_loop_test(tc, damage_in_the_middle_is_passed_over, 0, 95);
+	tcase_add_loop_test(tc, damage_between_a_commit_and_its_op_message_is_told, 0, 2);
 	tcase_add_loop_test(tc, lost_files_are_rebuilt_from_the_log, 0, (int)COUNT_OF(losses));
 	tcase_add_loop_test(tc, a_lost_index_is_rebuilt_from_the_log, 0, 2);
 	tcase_add_test(tc, recovery_does_not_read_the_whole_store);
