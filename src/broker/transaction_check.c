@@ -189,9 +189,11 @@ static void run(struct transaction_service *s)
 	for (int i = 0; i < CHECKS_A_TURN && !list_is_empty(&s->due); i++) {
 		struct transaction *x = CONTAINER_OF(list_pop(&s->due), struct transaction, due);
 
-		if (x->is_ending || x->next_offset >= 0)
+		if (x->is_ending)
 			continue; /* what was appended has not been applied; if it fails, the timer is started */
-		if (x->is_put)
+		if (x->next_offset >= 0)
+			again_after_interval(s, x); /* the last check is not on the device yet: a slow one, or a short interval */
+		else if (x->is_put)
 			(void)transaction_put_op(s, x, -1, &end); /* its timer tries again */
 		else if (!read_and_check(s, x))
 			return;

@@ -846,6 +846,25 @@ static void setup_golden(const char *version, bool offsets)
 
 static const char *const versions[] = {"4.9.7", "5.5.0"};
 
+/* What the check appended was not on the device when the next one was due; then nobody asked any more. */
+START_TEST(a_device_slower_than_the_interval_holds_no_check_up_for_ever)
+{
+	struct sim_node *p;
+
+	setup_with("flushDiskType=SYNC_FLUSH\ntransactionCheckInterval=400\n");
+	p = producer("p");
+	send_half("one");
+	sim_hold_jobs(sim, true);
+	sim_elapse(sim, 6000);
+	expect_check(p, "one", "1");
+	sim_elapse(sim, 2000);
+	expect_no_check(p);
+	sim_hold_jobs(sim, false);
+	sim_elapse(sim, 1000);
+	expect_check(p, "one", "2");
+}
+END_TEST
+
 START_TEST(apaches_offsets_are_gone_on_with)
 {
 	setup_golden(versions[_i], true);
@@ -921,6 +940,7 @@ Suite *suite_transactions(void)
 	tcase_add_test(tc, op_bodies);
 	suite_add_tcase(s, tc);
 	tcase_add_checked_fixture(own, NULL, teardown);
+	tcase_add_test(own, a_device_slower_than_the_interval_holds_no_check_up_for_ever);
 	tcase_add_test(own, they_can_be_forbidden);
 	tcase_add_test(own, what_was_checked_too_often_is_put_aside);
 	tcase_add_test(own, resumed_it_is_checked_anew);
