@@ -6,12 +6,17 @@ import logfile
 import messages
 from codes import VALUES
 from history import Violation, body_of, uid_of
-from load import DELAYED, GROUPS, QUEUES, TOPICS
-from remoting import Connection
+from load import (DEALS, DELAYED, GROUPS, QUEUES, READERS, TOPICS, asked_about, end_header, register_dealer,
+                  retry_topic)
+from remoting import Connection, Frame
 
 NO_TOPIC = 17
 SAMPLE = 12
-DELAY_PATIENCE = 15.0
+PATIENCE = 60.0
+HALF, OP = "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC"
+SCHEDULE = "SCHEDULE_TOPIC_XXXX"
+# A level's offset is written every now and then only: what was delivered since comes again.
+AT_LEAST_ONCE = [DELAYED] + [retry_topic(g) for g in GROUPS]
 
 
 class Check:
@@ -26,13 +31,13 @@ class Check:
             self.log_min, self.log_end = int(info["commitLogMinOffset"]), int(info["commitLogMaxOffset"])
             self.history.forget_before(self.log_min)
             self.seen = {}              # uid -> topic/queue/offset
-            for topic in sorted({t for t, _ in self.history.known} | set(TOPICS)):
+            for topic in sorted(({t for t, _ in self.history.known} | {DEALS, *TOPICS}) - set(AT_LEAST_ONCE)):
                 for queue in range(QUEUES):
                     self.queue(topic, queue)
             self.log()
             self.group_offsets()
             self.keys()
-            self.delayed()
+            Settling(self).run()
 
     def ask(self, code, **fields):
         return self.c.request(VALUES[code], fields)
@@ -50,9 +55,9 @@ class Check:
             return
         if known and answer.code not in (messages.FOUND, messages.RETRY_IMMEDIATELY):
             raise Violation(f"{topic}/{queue}: {len(known)} messages are known, a pull at {low} (max {high}) says {answer.code} {answer.remark}")
-        found = messages.pull_all(self.c, topic, queue, low) if high > low else []
+        found = self.pull_all(topic, queue, low) if high > low else []
         place = f"{topic}/{queue}"
-        self.in_order(place, found, low, high)
+        self.in_order(topic, place, found, low, high)
         got = {m.queue_offset: (uid_of(m.body), m.physical_offset) for m in found}
         lost = [(o, w) for o, w in sorted(known.items()) if got.get(o) != w]
         if lost:
@@ -63,14 +68,20 @@ class Check:
             self.whole(place, topic, m)
         self.history.known[(topic, queue)] = got
 
-    def in_order(self, place, found, low, high):
+    def pull_all(self, topic, queue, offset=0):
+        return messages.pull_all(self.c, topic, queue, offset, group=GROUPS[0])
+
+    def in_order(self, topic, place, found, low, high):
         offsets = [m.queue_offset for m in found]
+        high = max([high] + [o + 1 for o in offsets])   # some may have come since
         if not self.may_have_holes and offsets != list(range(low, high)):
             missing = sorted(set(range(low, high)) - set(offsets))
             raise Violation(f"{place}: offsets from {low} to {high} are not all there: {len(missing)} are missing, first {missing[:3]}; "
                             f"{len(offsets)} pulled")
         if any(a.queue_offset >= b.queue_offset or a.physical_offset >= b.physical_offset for a, b in zip(found, found[1:])):
             raise Violation(f"{place}: offsets do not rise")
+        if topic == DEALS or topic in AT_LEAST_ONCE:    # they come when they are decided, or due
+            return
         last = {}
         for m in found:
             sender, number = uid_of(m.body).rsplit(".", 1)
@@ -79,37 +90,49 @@ class Check:
             last[sender] = int(number)
 
     def whole(self, place, topic, m):
-        uid = uid_of(m.body)
-        if self.history.sent.get(uid) != topic or m.body != body_of(uid) or m.properties.get("KEYS") != uid:
-            raise Violation(f"{place}: offset {m.queue_offset} is not what was sent as {uid}")
-        where = f"{place}/{m.queue_offset}"
-        if self.seen.setdefault(uid, where) != where:
+        uid, where = uid_of(m.body), f"{place}/{m.queue_offset}"
+        sent = self.history.sent.get(uid)
+        if sent is None or m.body != body_of(uid) or m.properties.get("KEYS") != uid or (sent != topic and topic not in AT_LEAST_ONCE):
+            raise Violation(f"{where} is not what was sent as {uid}")
+        if topic == DEALS and not self.history.deal(uid).is_commit:
+            raise Violation(f"{where} is {uid}, which was rolled back or not decided")
+        if topic == DEALS and self.history.deal(uid).may_repeat:
+            self.seen[uid] = where
+        elif topic not in AT_LEAST_ONCE and self.seen.setdefault(uid, where) != where:
             raise Violation(f"{uid} is twice in the log: {self.seen[uid]} and {where}")
 
     def log(self):
         """Without the broker: no message twice, and each that a queue knows is where it says."""
-        uids, places = {}, {}
+        once, places = {}, {}
         if self.may_have_holes:
             return
         for m in logfile.walk(self.broker.store / "commitlog", self.log_min, self.log_end):
-            if m.topic in (DELAYED, "SCHEDULE_TOPIC_XXXX"):
-                continue
             uid = uid_of(m.body)
-            if uid in uids:
-                raise Violation(f"{uid} is twice in the log: at {uids[uid]} and {m.physical_offset}")
-            uids[uid] = m.physical_offset
-            if (m.topic, m.queue_id) in self.history.known:     # else nobody was told that the topic exists
+            if self.must_be_once(m) and once.setdefault((m.topic, uid), m.physical_offset) != m.physical_offset:
+                raise Violation(f"{uid} is twice in the log: {m.topic} at {once[(m.topic, uid)]} and {m.physical_offset}")
+            if m.topic == HALF or (m.topic, m.queue_id) in self.history.known:     # else nobody was told that the topic exists
                 places[(m.topic, m.queue_id, m.queue_offset)] = (uid, m.physical_offset)
         for (topic, queue), known in self.history.known.items():
             for offset, want in known.items():
                 if places.get((topic, queue, offset)) != want:
                     raise Violation(f"{topic}/{queue} offset {offset}: {want} is not in the log")
-        strays = len(places) - sum(len(k) for k in self.history.known.values())
+        for uid, deal in self.history.deals.items():
+            if deal.half and places.get((HALF, 0, deal.half[0])) != (uid, deal.half[1]):
+                raise Violation(f"half message {uid}: it is not in the log at {deal.half}")
+        strays = [p for p in places if p[0] != HALF and p[0] not in AT_LEAST_ONCE and p[2] not in self.history.known[p[:2]]]
         if strays:
-            raise Violation(f"{strays} messages of the log are in no queue")
+            raise Violation(f"{len(strays)} messages of the log are in no queue, say {sorted(strays)[:3]}")
+
+    @staticmethod
+    def must_be_once(m):
+        if m.topic == SCHEDULE:
+            return m.properties.get("REAL_TOPIC") == DELAYED    # a consumer may give a message back twice
+        if m.topic == HALF:
+            return "TRANSACTION_CHECK_TIMES" not in m.properties
+        return m.topic != OP and m.topic not in AT_LEAST_ONCE
 
     def group_offsets(self):
-        for group, topic in zip(GROUPS, TOPICS):
+        for group, topic in READERS:
             for queue in range(QUEUES):
                 answer = self.ask("QUERY_CONSUMER_OFFSET", consumerGroup=group, topic=topic, queueId=queue)
                 offset = int(answer.ext["offset"]) if answer.code == 0 else 0
@@ -123,7 +146,7 @@ class Check:
 
     def keys(self):
         """A sample is found by its key, by its unique key, and by where it is."""
-        every = [(t, uid, at) for (t, _), known in self.history.known.items() for uid, at in known.values()]
+        every = [(t, uid, at) for (t, _), known in self.history.known.items() if t not in AT_LEAST_ONCE for uid, at in known.values()]
         newest = sorted(every, key=lambda x: -x[2])[:SAMPLE // 2]
         for topic, uid, at in newest + self.rng.sample(every, min(SAMPLE // 2, len(every))):
             for key, kind in ((uid, "K"), ("U" + uid, "U")):
@@ -139,13 +162,69 @@ class Check:
             if answer.code != 0 or [uid_of(m.body) for m in messages.decode(answer.body)] != [uid]:
                 raise Violation(f"{topic}: {uid} cannot be viewed at {at}: {answer.code} {answer.remark}")
 
-    def delayed(self):
-        """Each that is due is delivered; twice is allowed, as the level's offset is written every few seconds only."""
-        due = {uid for uid, (when, _) in self.history.delayed.items() if when < time.time()}
-        deadline = time.monotonic() + DELAY_PATIENCE
-        while due:
-            due -= {uid_of(m.body) for q in range(QUEUES) for m in messages.pull_all(self.c, DELAYED, q)}
-            if due and time.monotonic() > deadline:
-                raise Violation(f"{len(due)} delayed messages were not delivered, say {sorted(due)[:3]}")
-            if due:
-                time.sleep(0.05)
+
+class Settling:
+    """What comes by itself after a restart: delayed messages, those that were given back, and the questions about open transactions."""
+
+    def __init__(self, check):
+        self.check, self.history = check, check.history
+        self.due = {uid for uid, (when, _) in self.history.delayed.items() if when < time.time()}
+        self.given = {given for given, due in self.history.given_back.items() if due < time.time()}
+        self.wanted = {uid for uid, d in self.history.deals.items() if d.is_commit and (d.has_ended or d.half)}
+        self.open = {uid for uid, d in self.history.deals.items() if d.half and not d.end_sent}
+        self.ends = {}          # opaque -> uid
+
+    def run(self):
+        with Connection("127.0.0.1", self.check.broker.port, timeout=30) as c:
+            if self.history.deals:
+                register_dealer(c, "settling")
+            deadline = time.monotonic() + PATIENCE
+            while not self.is_settled(c):
+                if time.monotonic() > deadline:
+                    raise Violation(self.missing())
+        for topic in AT_LEAST_ONCE + [DEALS]:
+            for queue in range(QUEUES):
+                self.check.queue(topic, queue)
+
+    def is_settled(self, c):
+        self.answer_questions(c)
+        if self.due:
+            self.due -= self.uids_in(DELAYED, QUEUES)
+        for group in {g for g, _ in self.given}:
+            found = self.uids_in(retry_topic(group), 1)
+            for given in [g for g in self.given if g[0] == group and g[1] in found]:
+                self.given.discard(given)
+                del self.history.given_back[given]      # from now on it is known at its offset
+        self.wanted -= self.check.seen.keys()
+        if self.wanted:
+            self.wanted -= self.uids_in(DEALS, QUEUES)
+        return not (self.due or self.given or self.wanted or self.open)
+
+    def uids_in(self, topic, queues):
+        return {uid_of(m.body) for q in range(queues) for m in self.check.pull_all(topic, q)}
+
+    def answer_questions(self, c):
+        deadline = time.monotonic() + 0.05
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                frame = c.wait(lambda f: True, timeout=left)
+            except TimeoutError:
+                return
+            if frame.is_response:
+                self.ended(frame)
+            elif frame.code == VALUES["CHECK_TRANSACTION_STATE"]:
+                uid, offset, physical = asked_about(frame)
+                header = end_header(uid, offset, physical, self.history.end_deal(uid).is_commit, is_check=True)
+                self.ends[c.send(Frame(VALUES["END_TRANSACTION"], header))] = uid
+
+    def ended(self, answer):
+        uid = self.ends.pop(answer.opaque)
+        if answer.code != 0:
+            raise Violation(f"end of {uid} was refused: {answer.code} {answer.remark}")
+        self.history.acknowledge_end(uid)
+        self.open.discard(uid)
+
+    def missing(self):
+        parts = {"delayed messages were not delivered": self.due, "given back were not delivered": self.given,
+                 "committed transactions are not there": self.wanted, "open transactions were not asked about": self.open}
+        return "; ".join(f"{len(uids)} {what}, say {sorted(uids)[:3]}" for what, uids in parts.items() if uids)

@@ -27,12 +27,29 @@ def uid_of(body):
     return body.split(b"|", 1)[0].decode("utf-8", "replace")
 
 
+class Deal:
+    """A transaction: what becomes of it follows from its uid, so that any producer of the group can tell."""
+
+    def __init__(self, uid):
+        digest = hashlib.sha256(b"deal" + uid.encode()).digest()
+        self.is_commit = digest[0] % 4 != 0
+        self.how = ("left", "oneway", "asked")[min(digest[1] % 8, 2)]   # how its producer ends it: not at all, without an answer, with one
+        self.half = None        # (queue offset, physical offset) when acknowledged and not lost
+        self.has_ended = False  # acknowledged
+        self.end_sent = self.end_sent_now = False   # ever; in this life of the broker
+        self.may_repeat = False     # under ASYNC_FLUSH a power loss may take what says that it was committed
+
+
 class History:
     def __init__(self):
         self.lock = threading.Lock()
         self.sent = {}          # uid -> topic
         self.known = {}         # (topic, queue) -> {offset: (uid, physical offset)}: acknowledged, or seen by a consumer
         self.delayed = {}       # uid -> (due, physical offset), acknowledged
+        self.given_back = {}    # (group, uid) -> due: acknowledged, and not found again yet
+        self.given_now = set()  # those of this life of the broker
+        self.deals = {}         # uid -> Deal
+        self.refused = 0        # sends that were told that they failed
         self.acknowledged = 0
         self.promised = set()   # topics of acknowledged messages
         self.commits = {}       # (group, topic, queue) -> [(time, offset)], answered
@@ -53,6 +70,34 @@ class History:
         with self.lock:
             self.acknowledged += 1
             self.delayed[uid] = (due, physical)
+
+    def give_back(self, group, uid, due):
+        with self.lock:
+            self.given_back.setdefault((group, uid), due)
+            self.given_now.add((group, uid))
+
+    def deal(self, uid):
+        with self.lock:
+            return self.deals.setdefault(uid, Deal(uid))
+
+    def end_deal(self, uid):
+        """About to be sent.  Returns the Deal."""
+        deal = self.deal(uid)
+        deal.end_sent = deal.end_sent_now = True
+        return deal
+
+    def acknowledge_half(self, uid, offset, physical):
+        with self.lock:
+            self.acknowledged += 1
+            self.deals[uid].half = (offset, physical)
+
+    def acknowledge_end(self, uid):
+        with self.lock:
+            self.deals[uid].has_ended = True
+
+    def refuse(self):
+        with self.lock:
+            self.refused += 1
 
     def see(self, topic, message):
         with self.lock:
@@ -76,8 +121,13 @@ class History:
                 self.floor[key] = max(self.floor.get(key, 0), kept[-1])
         self.commits = {}
 
+    def begin_life(self):
+        self.given_now = set()
+        for deal in self.deals.values():
+            deal.end_sent_now = False
+
     def forget_from(self, physical):
-        """The power loss may have taken what ends behind that place of the log."""
+        """The power loss may have taken what ends behind that place of the log, and what stands at a place that nobody was told."""
         def gone(uid, at):
             return at + len(body_of(uid)) + 600 > physical
 
@@ -86,6 +136,11 @@ class History:
                 del known[offset]
         for uid in [u for u, (_, at) in self.delayed.items() if gone(u, at)]:
             del self.delayed[uid]
+        for given in self.given_now:
+            self.given_back.pop(given, None)
+        for uid, deal in self.deals.items():
+            if deal.end_sent_now or (deal.half and gone(uid, deal.half[1])):
+                deal.half, deal.has_ended, deal.may_repeat = None, False, True
 
     def forget_before(self, physical):
         """Retention deleted it."""
