@@ -104,7 +104,7 @@ static void issue_due(struct load *l, struct pace *p)
 		uint64_t due = schedule_due_ns(&p->schedule);
 		struct link_slots *k = &l->links[p->first + p->next_link];
 
-		if (due > l->now_ns || l->is_draining)
+		if (due > l->now_ns || due >= l->m->until_ns || l->is_draining)
 			return;
 		tried++;
 		if (!k->slots[p->next_slot].is_busy) {

@@ -17,7 +17,8 @@ struct measure {
 	struct histogram this_second;
 	uint64_t messages;    /* or requests, where there are no messages */
 	uint64_t passed_over; /* by a filter, on top of messages */
-	uint64_t messages_this_second, pulls;
+	uint64_t messages_this_second;
+	uint64_t pulls; /* that brought messages */
 	uint64_t errors;
 	int32_t first_error_code;
 	uint64_t unsent, unanswered, unreceived;      /* at the end of the run */

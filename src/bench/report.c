@@ -68,6 +68,8 @@ void report_table(const struct options *o, const struct measure *m)
 	printf(")\n");
 	if (m->passed_over)
 		printf("%-24s %12.0f /s\n", "passed over", (double)m->passed_over / m->seconds);
+	if (m->pulls)
+		printf("%-24s %12.1f\n", "messages a pull", (double)m->messages / (double)m->pulls);
 	if (m->latency.total)
 		table_latency(names[o->kind].latency, &m->latency);
 	if (m->other.total)
@@ -90,11 +92,13 @@ static void json_latency(const char *prefix, const struct histogram *h)
 
 void report_json(const struct options *o, const struct measure *m)
 {
-	printf("{\"what\":\"%s\",\"messages\":%llu,\"seconds\":%.3f,\"per_second\":%.1f,\"passed_over\":%llu,\"errors\":%llu,"
+	printf("{\"what\":\"%s\",\"messages\":%llu,\"seconds\":%.3f,\"per_second\":%.1f,\"passed_over\":%llu,\"pulls\":%llu,"
+	       "\"errors\":%llu,"
 	       "\"first_error_code\":%d,\"unsent\":%llu,\"unanswered\":%llu,\"unreceived\":%llu",
 	       names[o->kind].what, (unsigned long long)m->messages, m->seconds, per_second(m),
-	       (unsigned long long)m->passed_over, (unsigned long long)m->errors, m->first_error_code,
-	       (unsigned long long)m->unsent, (unsigned long long)m->unanswered, (unsigned long long)m->unreceived);
+	       (unsigned long long)m->passed_over, (unsigned long long)m->pulls, (unsigned long long)m->errors,
+	       m->first_error_code, (unsigned long long)m->unsent, (unsigned long long)m->unanswered,
+	       (unsigned long long)m->unreceived);
 	json_latency("", &m->latency);
 	if (m->other.total)
 		json_latency(o->kind == LOAD_NAMESRV ? "registration_" : "answer_", &m->other);

@@ -184,6 +184,7 @@ static void take_pull(struct load *l, struct slot *s, const struct command *cmd)
 	}
 	if (cmd->code == SUCCESS)
 		count = take_messages(l, cmd->body);
+	l->m->pulls += count > 0 && measure_counts(l->m, s->due_ns, l->now_ns);
 	if (!is_end_to_end(l->o) && count > 0)
 		measure_note(l->m, s->due_ns, l->now_ns, count);
 	move_on(l, s, cmd->code, &h, count);

@@ -33,6 +33,7 @@ class Pace:
 class Bench:
     def __init__(self, options, work, say):
         self.o, self.work, self.say = options, work, say
+        self.run_folder = work / f"run-{os.getpid()}"
         self.pace = Pace(options)
         self.fdatasync_us = []
         self.lib = self.class_path = None
@@ -51,7 +52,7 @@ class Bench:
     def make(self, name, stage):
         heap = {"mqbroker": self.o.heap, "mqnamesrv": self.o.heap if stage == "namesrv" else "512m"}
         commands = makes.fusee_commands(self.o.programs) if name == "fusee" else makes.apache_commands(self.lib, heap)
-        return makes.Make(name, self.work / "run" / f"{name}-{stage}", commands, STAGES[stage], MANY_TOPICS if stage == "many" else ())
+        return makes.Make(name, self.run_folder / f"{name}-{stage}", commands, STAGES[stage], MANY_TOPICS if stage == "many" else ())
 
     def stage_warm_up(self, stage):
         if stage == "async":

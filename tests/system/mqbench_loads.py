@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 """mqbench on the real programs: each load goes through, and its counts agree with what the broker holds."""
 
-import json
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 
+import mqbench                                              # noqa: E402
 import servers                                              # noqa: E402
 from tap import check, equal, main, test                    # noqa: E402
 
-WAIT_SECONDS = 120
 SYSTEM_ERROR = 1
 NOT_ZERO = ("messages", "per_second", "p50_us", "max_us")
 
@@ -19,11 +17,7 @@ broker = servers.Broker(namesrv, enablePropertyFilter="true")
 
 
 def bench(kind, *arguments, port=None, status=0):
-    """Runs mqbench for a second; returns what its line of JSON says."""
-    done = subprocess.run([servers.program("mqbench"), kind, "-a", f"127.0.0.1:{port or broker.port}", "-d", "1", "-w", "0", "--json",
-                           "--quiet", *arguments], capture_output=True, text=True, timeout=WAIT_SECONDS)
-    equal(done.returncode, status, f"exit status of {kind}: {done.stderr}")
-    return json.loads(done.stdout) if done.stdout else None
+    return mqbench.run(kind, port or broker.port, *arguments, status=status)
 
 
 def went_through(figures):
@@ -76,13 +70,13 @@ def each_message_is_received_once_from_end_to_end():
 @test
 def a_delayed_message_counts_from_when_it_was_due():
     figures = bench("mixed", "-r", "100", "-i", "64", "--delay-level", "1")
-    equal((figures["messages"], figures["unreceived"], figures["errors"]), (100, 0, 0), "received, lost, errors")
+    equal((figures["messages"] + figures["unsent"], figures["unreceived"], figures["errors"]), (100, 0, 0), "due, lost, errors")
 
 
 @test
 def oneways_are_counted_by_the_queues():
     figures = bench("produce", "--oneway", "-t", "Oneway", "-r", "1000")
-    check(0 < figures["messages"] <= 1100, f"{figures}")
+    check(0 < figures["messages"] <= 1000, f"{figures}")
 
 
 @test
