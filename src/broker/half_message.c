@@ -92,7 +92,7 @@ static enum rc put(struct broker *b, struct message *m, const char *topic, struc
 	m->topic = slice_of(topic);
 	m->queue_id = 0;
 	m->sys_flag &= ~SYS_FLAG_TRANSACTION_MASK;
-	return message_put(b, m, &b->put_properties, 0, at);
+	return message_put(b, NULL, m, &b->put_properties, 0, at);
 }
 
 enum rc half_put_again(struct broker *b, const struct half_message *h, int32_t checks, struct append_result *at)
@@ -127,7 +127,7 @@ enum rc half_put_final(struct broker *b, const struct half_message *h, struct ap
 	m.sys_flag = (m.sys_flag & ~SYS_FLAG_TRANSACTION_MASK) | SYS_FLAG_TRANSACTION_COMMIT;
 	m.prepared_transaction_offset = h->m.physical_offset;
 	message_props_scan(m.properties, &props);
-	return message_put(b, &m, text, message_props_delay_level(&props), at);
+	return message_put(b, NULL, &m, text, message_props_delay_level(&props), at);
 }
 
 enum rc half_put_discarded(struct broker *b, const struct half_message *h, struct append_result *at)

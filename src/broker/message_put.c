@@ -142,19 +142,21 @@ static void make_delayed(struct broker *b, struct message *m, struct buf *props_
 	m->queue_id = level - 1;
 }
 
-enum rc message_put(struct broker *b, struct message *m, struct buf *props_text, int32_t delay_level,
+enum rc message_put(struct broker *b, struct topic *topic, struct message *m, struct buf *props_text, int32_t delay_level,
 		    struct append_result *result)
 {
-	struct topic *topic;
 	struct store_queue *queue;
 	bool is_delayed = delay_level > 0 && delay_service_levels(b->delay) > 0;
 	enum rc rc;
 
-	if (is_delayed)
+	if (is_delayed) {
 		make_delayed(b, m, props_text, delay_level);
+		topic = NULL; /* the schedule's */
+	}
 	if (m->properties.len > MESSAGE_PROPERTIES_MAX)
 		return RC_TOO_BIG;
-	topic = topic_find(b->topics, m->topic);
+	if (topic == NULL)
+		topic = topic_find(b->topics, m->topic);
 	queue = topic ? topic_queue(b, topic, m->queue_id, true) : store_queue_open(b->store, m->topic, m->queue_id);
 	if (queue == NULL)
 		return RC_BUSY;

@@ -11,6 +11,8 @@
 
 #include "broker/broker.h"
 
+struct topic;
+
 struct message_props { /* slices into the text; empty when absent; the last of duplicates wins, as in Java's map */
 	struct slice uniq_key, keys, tags, delay, wait, tran_msg, cluster, retry_topic, origin_message_id;
 	struct slice real_topic, real_queue_id;
@@ -29,10 +31,11 @@ bool message_props_waits(const struct message_props *props);
 /* Copy properties to `out`, ending with a separator, without those named in `without` (NULL-terminated). */
 void message_props_copy(struct buf *out, struct slice text, const char *const *without);
 
-/* Append m (topic, queue_id, properties and the rest set; store_host and store time are set here) to its queue; with delay_level > 0 to the
+/* `topic` is m's, or NULL: then it is looked up.
+ * Append m (topic, queue_id, properties and the rest set; store_host and store time are set here) to its queue; with delay_level > 0 to the
  * schedule topic's instead. `props_text` is the buffer that m->properties lies in; it grows by REAL_TOPIC and REAL_QID when delayed.
  * Returns as store_append, and RC_BUSY when no more queues can be opened. */
-enum rc message_put(struct broker *b, struct message *m, struct buf *props_text, int32_t delay_level,
+enum rc message_put(struct broker *b, struct topic *topic, struct message *m, struct buf *props_text, int32_t delay_level,
 		    struct append_result *result) MUST_USE;
 
 /* What to wait for before a put is acknowledged: the flush when flushDiskType is SYNC_FLUSH and the sender waits. */

@@ -84,7 +84,7 @@ static void keep(struct request *req, const struct send_message_request_header *
 	buf_clear(&b->put_properties);
 	buf_put_slice(&b->put_properties, h->properties);
 	m.properties = buf_slice(&b->put_properties);
-	if (message_put(b, &m, &b->put_properties, 0, &at) != RC_OK)
+	if (message_put(b, NULL, &m, &b->put_properties, 0, &at) != RC_OK)
 		return;
 	stats_count_put(b, topic, 1, (uint64_t)(at.end - at.physical_offset));
 	p->queue_offset = at.queue_offset;

@@ -109,6 +109,16 @@ static void answer(struct pending_send *p, int32_t code, const char *remark)
 		request_finish(p->req);
 }
 
+/* Held while the store has not answered: the topic may be deleted meanwhile. */
+static void drop_topic(struct pending_send *p)
+{
+	struct broker *b = p->req->core;
+
+	if (p->topic != NULL)
+		topic_drop(b->topics, p->topic);
+	p->topic = NULL;
+}
+
 static void on_topic_saved(struct state_wait *wait)
 {
 	answer(CONTAINER_OF(wait, struct pending_send, topic_wait), SUCCESS, NULL);
@@ -120,8 +130,10 @@ static void on_stored(struct store_wait *wait, enum rc rc)
 	struct request *req = p->req;
 	const char *remark = NULL;
 
+	if (rc == RC_OK)
+		stats_count_put(req->core, p->topic && p->topic->is_deleted ? NULL : p->topic, p->messages, p->bytes);
+	drop_topic(p);
 	if (rc == RC_OK) {
-		stats_count_put(req->core, p->topic, p->messages, p->bytes);
 		if (!topic_wait_saved(req->core, p->topic_change, &p->topic_wait))
 			answer(p, SUCCESS, NULL);
 		return;
@@ -135,6 +147,7 @@ static void on_cancel(struct request *req)
 {
 	struct pending_send *p = req->state;
 
+	drop_topic(p);
 	store_wait_cancel(&p->wait);
 	state_wait_cancel(&p->topic_wait);
 }
@@ -148,18 +161,22 @@ static void on_flush_timeout(struct request *req)
 	answer(p, FLUSH_DISK_TIMEOUT, NULL);
 }
 
-/* Park until the store has it. `transaction_id` is copied. */
+/* Park until the store has it. */
 static enum outcome wait_and_answer(struct request *req, struct pending_send *p, int64_t end, bool waits)
 {
 	struct broker *b = req->core;
 	enum watermark mark = message_put_mark(b, waits);
 
 	p->req = req;
+	if (p->topic != NULL)
+		topic_hold(p->topic);
 	p->header.present = HEADER_ALL(send_message_response_header);
 	p->header.msg_region = slice_of(b->config->region_id);
 	p->header.trace_on = b->config->trace_on ? SLICE_LIT("true") : SLICE_LIT("false");
 	if (p->header.batch_uniq_id.len == 0)
 		p->header.present &= ~HEADER_BIT(send_message_response_header, batch_uniq_id);
+	if (p->header.transaction_id.len == 0) /* a batch whose client gave it none */
+		p->header.present &= ~HEADER_BIT(send_message_response_header, transaction_id);
 	p->wait.on_ready = on_stored;
 	p->topic_wait.on_saved = on_topic_saved;
 	list_init(&p->topic_wait.link);
@@ -251,7 +268,7 @@ static enum rc put_half(struct broker *b, struct message *m, struct pending_send
 	message_property(sent_properties, "CHECK_IMMUNITY_TIME_IN_SECONDS", &immunity);
 	half_make(m, &b->put_properties, p->header.transaction_id);
 	p->topic = topic_find(b->topics, m->topic);
-	rc = message_put(b, m, &b->put_properties, 0, at);
+	rc = message_put(b, p->topic, m, &b->put_properties, 0, at);
 	if (rc == RC_OK)
 		transaction_staged(b, &(struct transaction_event){.kind = EVENT_HALF,
 								  .key = at->queue_offset,
@@ -319,7 +336,7 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 	if (props.uniq_key.len == 0)
 		message_property(buf_slice(text), "UNIQ_KEY", &props.uniq_key);
 	p->header.transaction_id = arena_dup(&req->arena, props.uniq_key);
-	rc = is_half ? put_half(b, &m, p, h->properties, &at) : message_put(b, &m, text, level, &at);
+	rc = is_half ? put_half(b, &m, p, h->properties, &at) : message_put(b, topic, &m, text, level, &at);
 	if (rc != RC_OK)
 		return refuse_put(req, rc);
 	p->bytes = (uint64_t)(at.end - at.physical_offset);
@@ -427,7 +444,7 @@ static enum outcome send_batch(struct request *req, const struct send_message_re
 		m.flag = item.flag;
 		merge_properties(b, item.properties, h->properties, &b->put_properties);
 		m.properties = buf_slice(&b->put_properties);
-		rc = message_put(b, &m, &b->put_properties, 0, &at);
+		rc = message_put(b, topic, &m, &b->put_properties, 0, &at);
 		if (rc != RC_OK)
 			return refuse_put(req, rc);
 		if (p->messages == 0)

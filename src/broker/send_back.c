@@ -127,7 +127,7 @@ static enum outcome put_copy(struct send_back *s, const struct message *old)
 	m.reconsume_times = old->reconsume_times + 1;
 	m.sys_flag &= ~SYS_FLAG_TRANSACTION_MASK;
 	m.prepared_transaction_offset = 0;
-	rc = message_put(b, &m, &b->put_properties, level, &at);
+	rc = message_put(b, NULL, &m, &b->put_properties, level, &at);
 	if (rc != RC_OK) {
 		int32_t code = message_put_error(b, rc, &s->req->arena, &remark);
 		return reply_empty(s->req, code, remark);

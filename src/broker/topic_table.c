@@ -190,13 +190,29 @@ static void free_topic(struct topic_table *t, struct topic *topic)
 {
 	struct entry *e = CONTAINER_OF(topic, struct entry, topic);
 
-	HASH_DEL(t->by_name, e);
 	attributes_free(topic->attributes);
 	t->queue_slots -= (size_t)topic->queues_cap;
 	free(topic->queues);
 	free(topic->stats);
 	free((char *)topic->name.at);
 	free(e);
+}
+
+/* Off the table, and freed when nobody holds it. */
+static void remove_topic(struct topic_table *t, struct topic *topic)
+{
+	HASH_DEL(t->by_name, CONTAINER_OF(topic, struct entry, topic));
+	topic->is_deleted = true;
+	if (topic->holds == 0)
+		free_topic(t, topic);
+}
+
+void topic_hold(struct topic *topic) { topic->holds++; }
+
+void topic_drop(struct topic_table *t, struct topic *topic)
+{
+	if (--topic->holds == 0 && topic->is_deleted)
+		free_topic(t, topic);
 }
 
 static int by_name(const void *a, const void *b)
@@ -354,7 +370,7 @@ bool topic_delete(struct broker *b, struct slice name)
 		return false;
 	stats_topic_deleted(b, topic);
 	log_info("broker", "topic '%s': deleted", topic->name.at);
-	free_topic(b->topics, topic);
+	remove_topic(b->topics, topic);
 	changed(b, NULL);
 	return true;
 }
@@ -624,6 +640,6 @@ void topic_table_free(struct topic_table *t)
 	if (t == NULL)
 		return;
 	HASH_ITER (hh, t->by_name, e, next)
-		free_topic(t, &e->topic);
+		remove_topic(t, &e->topic);
 	free(t);
 }

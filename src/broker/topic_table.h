@@ -1,6 +1,6 @@
 /* topic_table: the topics of this broker, as in config/topics.json (Apache TopicConfigManager).
  *
- * Thread: core. Memory: a struct topic * is valid until topic_delete of it; topics never move. */
+ * Thread: core. Memory: a struct topic * is valid until topic_delete of it, or until it is dropped (topic_hold); topics never move. */
 #ifndef BROKER_TOPIC_TABLE_H
 #define BROKER_TOPIC_TABLE_H
 
@@ -40,6 +40,8 @@ struct topic {
 	struct store_queue **queues;
 	int32_t queues_cap;
 	void *stats;     /* broker_stats' counters of this topic */
+	uint32_t holds;  /* topic_hold */
+	bool is_deleted; /* and no longer in the table: whoever holds it is the last to see it */
 	uint64_t change; /* number of its newest change in its state file: topic_wait_saved() */
 };
 
@@ -78,6 +80,9 @@ struct topic *topic_ensure(struct broker *b, struct slice name, int32_t queues, 
 struct state_wait;
 bool topic_wait_saved(struct broker *b, uint64_t change, struct state_wait *w);
 
+/* Keep a topic beyond this turn: after its deletion it lives until the last hold is dropped. */
+void topic_hold(struct topic *topic);
+void topic_drop(struct topic_table *t, struct topic *topic);
 bool topic_delete(struct broker *b, struct slice name); /* false when unknown. Deletes its queues and offsets too */
 
 /* Name grammar (TopicValidator): NULL when fine, else the remark Apache gives, in arena. */

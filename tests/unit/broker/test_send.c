@@ -3,6 +3,7 @@
 #include "tests/unit/broker/messages.h"
 
 #include "base/buf.h"
+#include "broker/broker_stats.h"
 #include "store/message.h"
 #include "broker/topic_table.h"
 
@@ -164,6 +165,43 @@ START_TEST(a_batch_is_stored_as_its_messages)
 }
 END_TEST
 
+/* As Apache: the id of the batch itself, where the client gave it one (5.x does, 4.9 does not). */
+START_TEST(the_id_of_a_batch_comes_back)
+{
+	struct slice batch = {"\0\0\0\x17\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01x\0\0", 23};
+	struct send s = {.topic = "T", .code = SEND_BATCH_MESSAGE, .raw_body = batch, .properties = "UNIQ_KEY\1ABC\2"};
+
+	ck_assert_str_eq(sim_ext(send_message(&s), "transactionId"), "ABC");
+	s.properties = "WAIT\1true\2";
+	ck_assert_ptr_null(sim_ext(send_message(&s), "transactionId"));
+}
+END_TEST
+
+/* The send waits for the device, or only for the end of the turn, while the topic goes. */
+START_TEST(a_topic_may_be_deleted_under_a_send)
+{
+	struct delete_topic_request_header h = {.present = HEADER_BIT(delete_topic_request_header, topic),
+						.topic = SLICE_LIT("Gone")};
+	struct sim_node *admin = sim_client(sim, "admin"), *leaver = sim_client(sim, "leaver");
+	struct sim_answer *sent;
+
+	restart_with("flushDiskType=SYNC_FLUSH\n");
+	make_topic("Gone", 4, "");
+	sim_hold_jobs(sim, true);
+	sent = send_message(&(struct send){.topic = "Gone", .body = "x"});
+	ck_assert(!sent->is_done);
+	client = leaver;
+	ck_assert(!send_message(&(struct send){.topic = "Gone", .body = "x"})->is_done);
+	ask(admin, DELETE_TOPIC_IN_BROKER, &delete_topic_request_header_schema, &h, "");
+	ck_assert_ptr_null(topic_find(b->topics, SLICE_LIT("Gone")));
+	sim_close(sim, "leaver", "b");
+	sim_hold_jobs(sim, false);
+	sim_run(sim);
+	expect_answer(sent, SUCCESS, NULL);
+	ck_assert_uint_eq(stats_totals(b->stats)->put_messages, 1);
+}
+END_TEST
+
 START_TEST(a_broken_batch_leaves_nothing)
 {
 	struct buf batch = {0};
@@ -231,6 +269,8 @@ Suite *suite_send(void)
 	tcase_add_test(tc, a_queue_is_chosen_when_none_is_given);
 	tcase_add_test(tc, stored_properties);
 	tcase_add_test(tc, a_batch_is_stored_as_its_messages);
+	tcase_add_test(tc, the_id_of_a_batch_comes_back);
+	tcase_add_test(tc, a_topic_may_be_deleted_under_a_send);
 	tcase_add_loop_test(tc, a_broken_batch_leaves_nothing, 0, 2);
 	tcase_add_test(tc, a_retry_over_its_maximum_is_a_dead_letter);
 	tcase_add_test(tc, what_is_not_served_yet_is_refused_not_mistaken);
