@@ -1,5 +1,7 @@
 #include "remoting/json_scan.h"
 
+#include "base/utf8.h"
+
 /* The lowest set bit marks the first byte below 0x20. */
 static inline uint64_t has_control(uint64_t v) { return (v - FIND_ONES * 0x20) & ~v & FIND_HIGH; }
 
@@ -336,6 +338,22 @@ static char *put_escape(char *out, unsigned char c)
 	return out;
 }
 
+/* A character that is not ASCII, or a byte that is no character. Moves *at behind it. */
+static char *put_high(char *out, const char **at, const char *end)
+{
+	size_t n = utf8_sequence(*at, (size_t)(end - *at));
+
+	memcpy(out, n != 0 ? *at : UTF8_REPLACEMENT, n != 0 ? n : 3);
+	*at += n != 0 ? n : 1;
+	return out + (n != 0 ? n : 3);
+}
+
+/* Where something in these eight bytes must be looked at: what JSON escapes, and what is not ASCII. */
+static inline uint64_t marks_of(uint64_t v)
+{
+	return find_marks(v, '"') | find_marks(v, '\\') | has_control(v) | (v & UINT64_C(0x8080808080808080));
+}
+
 /* Byte by byte where something must be escaped, eight at a time between. */
 static char *put_mixed(char *out, struct slice text)
 {
@@ -343,7 +361,7 @@ static char *put_mixed(char *out, struct slice text)
 
 	while (at < end) {
 		if (end - at >= 8) {
-			uint64_t v = find_load8(at), marks = find_marks(v, '"') | find_marks(v, '\\') | has_control(v);
+			uint64_t v = find_load8(at), marks = marks_of(v);
 			size_t plain = marks != 0 ? find_first(marks) : 8;
 
 			memcpy(out, at, 8); /* the room for the worst case is there, so 8 bytes are */
@@ -352,7 +370,9 @@ static char *put_mixed(char *out, struct slice text)
 			if (marks == 0)
 				continue;
 		}
-		if ((unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
+		if ((unsigned char)*at >= 0x80)
+			out = put_high(out, &at, end);
+		else if ((unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
 			*out++ = *at++;
 		else
 			out = put_escape(out, (unsigned char)*at++);
@@ -366,7 +386,7 @@ static inline uint64_t put8(char *out, const char *at)
 	uint64_t v = find_load8(at);
 
 	memcpy(out, at, 8);
-	return find_marks(v, '"') | find_marks(v, '\\') | has_control(v);
+	return marks_of(v);
 }
 
 #ifdef __SSE2__
@@ -378,7 +398,7 @@ static inline int put16(char *out, const char *at)
 	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1F)), v);
 
 	_mm_storeu_si128((__m128i *)(void *)out, v);
-	return _mm_movemask_epi8(_mm_or_si128(special, control));
+	return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(special, control), v)); /* v: its top bits, for what is not ASCII */
 }
 #endif
 

@@ -64,7 +64,7 @@ struct slice json_rest(const struct json_scan *s);
  * when Java writes it as UTF-8. False on an escape that JSON does not have. */
 bool json_unescape(struct slice raw, char *out, size_t *len);
 
-/* Write text with what JSON cannot hold escaped; at most 6 bytes a byte. Returns the new end. */
+/* Write text with what JSON cannot hold escaped, and U+FFFD for bytes that are no UTF-8; at most 6 bytes a byte. Returns the new end. */
 #define JSON_ESCAPED_MAX 6
 char *json_put_escaped(char *out, struct slice text);
 

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 struct mender {
 	struct slice in;
@@ -182,14 +183,12 @@ static enum rc mend_one(struct mender *m)
 	}
 }
 
-enum rc json_parse(struct slice text, cJSON **out)
+static enum rc parse(struct slice text, cJSON **out)
 {
 	struct mender m = {.in = text};
 	enum rc rc = RC_OK;
 	cJSON *tree;
 
-	if (text.len > JSON_TEXT_MAX)
-		return RC_TOO_BIG;
 	if (!buf_try_reserve(&m.out, text.len + 64))
 		return RC_NO_MEMORY;
 	while (rc == RC_OK && m.at < text.len)
@@ -205,6 +204,34 @@ enum rc json_parse(struct slice text, cJSON **out)
 	}
 	buf_free(&m.out);
 	return rc;
+}
+
+static enum rc parse_replaced(struct slice text, cJSON **out)
+{
+	struct buf clean = {0};
+	enum rc rc;
+
+	if (text.len > JSON_TEXT_MAX / 3 || !buf_try_reserve(&clean, text.len * 3))
+		return RC_TOO_BIG;
+	for (size_t i = 0; i < text.len;) {
+		size_t n = utf8_sequence(text.at + i, text.len - i);
+
+		if (n == 0)
+			buf_put_text(&clean, UTF8_REPLACEMENT);
+		else
+			buf_put(&clean, text.at + i, n);
+		i += n ? n : 1;
+	}
+	rc = parse(buf_slice(&clean), out);
+	buf_free(&clean);
+	return rc;
+}
+
+enum rc json_parse(struct slice text, cJSON **out)
+{
+	if (text.len > JSON_TEXT_MAX)
+		return RC_TOO_BIG;
+	return utf8_is_valid(text) ? parse(text, out) : parse_replaced(text, out);
 }
 
 /* ---- accessors ---- */

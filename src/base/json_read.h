@@ -5,6 +5,7 @@
  *	{{"a":1}:2}    -> {"{\"a\":1}":2}      object keys, packed into a string: json_parse it again to look inside
  *	[1,2,]         -> [1,2]                trailing commas
  *	9223372036854775807 -> "9223372036854775807"   integers of 16 digits and more, which a double would round
+ *	bytes that are no UTF-8 -> U+FFFD, so that no text made from the tree has them
  * The accessors take "12", 12 and 12.0 for integers, as fastjson does, so mended numbers read as what they were.
  *
  * Thread: any. Memory: json_parse allocates a tree, freed by json_free; slices from it live as long as it. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/defs.h"
+#include "base/utf8.h"
 
 void json_begin(struct json_writer *w, struct buf *out, enum json_style style)
 {
@@ -11,39 +12,6 @@ void json_begin(struct json_writer *w, struct buf *out, enum json_style style)
 }
 
 /* ---- text ---- */
-
-/* Length of the UTF-8 sequence at `at` (1 to 4), or 0 when it is none: over-long forms, surrogates and values above U+10FFFF too. */
-static size_t utf8_sequence(const unsigned char *at, size_t left)
-{
-	unsigned char c = at[0];
-	unsigned char low = 0x80, high = 0xBF; /* allowed second byte */
-	size_t n;
-
-	if (c < 0x80)
-		return 1;
-	if (c >= 0xC2 && c <= 0xDF)
-		n = 2;
-	else if (c >= 0xE0 && c <= 0xEF)
-		n = 3;
-	else if (c >= 0xF0 && c <= 0xF4)
-		n = 4;
-	else
-		return 0;
-	if (c == 0xE0)
-		low = 0xA0;
-	else if (c == 0xED)
-		high = 0x9F;
-	else if (c == 0xF0)
-		low = 0x90;
-	else if (c == 0xF4)
-		high = 0x8F;
-	if (left < n || at[1] < low || at[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((at[i] & 0xC0) != 0x80)
-			return 0;
-	return n;
-}
 
 static void put_escaped(struct buf *out, unsigned char c)
 {
@@ -90,13 +58,13 @@ void json_put_quoted(struct buf *out, struct slice text)
 			i++;
 			continue;
 		}
-		if (at[i] >= 0x80 && (n = utf8_sequence(at + i, text.len - i)) != 0) {
+		if (at[i] >= 0x80 && (n = utf8_sequence(text.at + i, text.len - i)) != 0) {
 			i += n;
 			continue;
 		}
 		buf_put(out, at + done, i - done);
 		if (n == 0)
-			buf_put(out, "\xEF\xBF\xBD", 3);
+			buf_put_text(out, UTF8_REPLACEMENT);
 		else
 			put_escaped(out, at[i]);
 		done = ++i;

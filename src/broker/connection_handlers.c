@@ -1,6 +1,7 @@
 /* connection_handlers: who is connected: GET_CONSUMER_CONNECTION_LIST (203), GET_PRODUCER_CONNECTION_LIST (204), GET_ALL_PRODUCER_INFO (328),
  * QUERY_SUBSCRIPTION_BY_CONSUMER (345).
  * Facts: Apache AdminBrokerProcessor; json_bodies.md ConsumerConnection, ProducerConnection, ProducerTableInfo. */
+#include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/client_table.h"
 #include "broker/handlers.h"
@@ -81,12 +82,14 @@ static void write_producer(void *ctx, const struct client_member *m)
 {
 	struct producer_dump *d = ctx;
 	uint64_t silent_ms = d->broker->timers->now_ms - m->last_ms;
+	char address[sizeof(m->peer->address) + 1];
 
 	json_object(d->w);
 	json_member_text(d->w, "clientId", m->client_id);
 	json_member_text(d->w, "language", language_name(m->language));
 	json_member_i64(d->w, "lastUpdateTimestamp", (int64_t)(d->broker->wall_ms - silent_ms));
-	json_member_text(d->w, "remoteIP", slice_of(m->peer->address));
+	mem_format(address, sizeof(address), "/%s", m->peer->address); /* as Java prints it: SocketAddress.toString */
+	json_member_text(d->w, "remoteIP", slice_of(address));
 	json_member_i64(d->w, "version", m->version);
 	json_object_end(d->w);
 }

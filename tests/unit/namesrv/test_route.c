@@ -69,6 +69,16 @@ START_TEST(unknown_topic)
 }
 END_TEST
 
+/* What is no UTF-8 comes back as Java would write it: strict readers of JSON take the answer. */
+START_TEST(a_name_that_is_no_utf8_is_still_json_in_the_remark)
+{
+	struct sim_answer *answer = route_of("no\xFFpe\xC3");
+
+	ck_assert_int_eq(sim_code(answer), TOPIC_NOT_EXIST);
+	ck_assert_ptr_nonnull(strstr(sim_remark(answer), "topic: no\xEF\xBF\xBDpe\xEF\xBF\xBD\n"));
+}
+END_TEST
+
 START_TEST(unknown_code)
 {
 	struct sim_answer *answer = ask(PULL_MESSAGE);
@@ -279,6 +289,7 @@ Suite *suite_route(void)
 	tcase_add_test(tc, whole_answer);
 	tcase_add_loop_test(tc, dialect_by_version, 0, COUNT_OF(dialects));
 	tcase_add_test(tc, unknown_topic);
+	tcase_add_test(tc, a_name_that_is_no_utf8_is_still_json_in_the_remark);
 	tcase_add_test(tc, unknown_code);
 	tcase_add_test(tc, cluster_info);
 	tcase_add_test(tc, member_group);

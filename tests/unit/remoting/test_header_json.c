@@ -221,20 +221,48 @@ START_TEST(escapes_are_resolved)
 }
 END_TEST
 
-/* Written escaped and read back, every byte value is itself. */
-START_TEST(every_byte_survives_escaping)
+/* Written escaped and read back, every ASCII character is itself, and so is every other one that is whole. */
+START_TEST(every_character_survives_escaping)
 {
-	char all[256], escaped[256 * JSON_ESCAPED_MAX], back[sizeof(escaped)];
+	static const char others[] = "\xC3\xA4\xE4\xBD\xA0\xF0\x9F\x98\x80"; /* of 2, 3 and 4 bytes */
+	char all[128 + sizeof(others) - 1], escaped[sizeof(all) * JSON_ESCAPED_MAX], back[sizeof(escaped)];
 	size_t len, back_len;
 
-	for (size_t i = 0; i < sizeof(all); i++)
+	for (size_t i = 0; i < 128; i++)
 		all[i] = (char)i;
+	memcpy(all + 128, others, sizeof(others) - 1);
 	len = (size_t)(json_put_escaped(escaped, (struct slice){all, sizeof(all)}) - escaped);
 	for (size_t i = 0; i < len; i++)
 		ck_assert((unsigned char)escaped[i] >= 0x20);
 	ck_assert(json_unescape((struct slice){escaped, len}, back, &back_len));
 	ck_assert_uint_eq(back_len, sizeof(all));
 	ck_assert_mem_eq(back, all, sizeof(all));
+}
+END_TEST
+
+static const struct {
+	const char *bytes, *written;
+} no_utf8[] = {
+	{"\xFF", "\xEF\xBF\xBD"},
+	{"a\x80z", "a\xEF\xBF\xBDz"},
+	{"\xC3", "\xEF\xBF\xBD"},                                 /* cut off */
+	{"\xE4\xBD", "\xEF\xBF\xBD\xEF\xBF\xBD"},                 /* each byte for itself */
+	{"\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD"},                 /* over-long */
+	{"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"}, /* a surrogate */
+	{"\xF5\x80\x80\x80 0123456789abcdef", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD 0123456789abcdef"},
+	{"0123456789abcdef\xE4\xBD\xA0 0123456789\xE4", "0123456789abcdef\xE4\xBD\xA0 0123456789\xEF\xBF\xBD"},
+};
+
+/* Names from the wire come back in remarks: what is written is JSON all the same. */
+START_TEST(what_is_no_utf8_is_replaced)
+{
+	struct slice text = slice_of(no_utf8[_i].bytes);
+	char *out = mem_alloc(text.len * JSON_ESCAPED_MAX);
+	size_t len = (size_t)(json_put_escaped(out, text) - out);
+
+	ck_assert_uint_eq(len, strlen(no_utf8[_i].written));
+	ck_assert_mem_eq(out, no_utf8[_i].written, len);
+	free(out);
 }
 END_TEST
 
@@ -585,7 +613,8 @@ Suite *suite_header_json(void)
 	tcase_add_loop_test(tc, what_is_no_header, 0, COUNT_OF(malformed));
 	tcase_add_test(tc, every_cut_is_malformed);
 	tcase_add_loop_test(tc, escapes_are_resolved, 0, COUNT_OF(escapes));
-	tcase_add_test(tc, every_byte_survives_escaping);
+	tcase_add_test(tc, every_character_survives_escaping);
+	tcase_add_loop_test(tc, what_is_no_utf8_is_replaced, 0, COUNT_OF(no_utf8));
 	tcase_add_test(tc, escaping_is_the_same_at_every_place);
 	tcase_add_loop_test(tc, values_of_fields, 0, COUNT_OF(values));
 	tcase_add_test(tc, booleans_are_javas);
