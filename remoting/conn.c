@@ -298,7 +298,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 	if (!is_read_in_place(c)) {
 		room = c->set->ops->room(c, &want);
 		if (room == NULL) {
-			conn_hold(c);
+			c->is_held = true; /* on_read gets UV_ENOBUFS, and stops reading: libuv does not let it be stopped in here */
 			*out = uv_buf_init(NULL, 0);
 			return;
 		}
@@ -323,8 +323,12 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 	size_t used, total;
 
 	loop_enter(c->set->loop);
-	if (n == 0 || c->is_closing || (n == UV_ENOBUFS && c->is_held))
+	if (n == 0 || c->is_closing)
 		return;
+	if (n == UV_ENOBUFS && c->is_held) {
+		pause_reading(c);
+		return;
+	}
 	if (n == UV_ENOBUFS) {
 		refuse(c, "too many unfinished frames are held");
 		return;

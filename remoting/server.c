@@ -1,8 +1,9 @@
-/* Happy path: on_connection accepts into a new conn and starts it; everything else is conn.c.
+/* Happy path: on_connection accepts into a new conn and starts it, or gives the socket to a network thread; everything else is theirs.
  * Failure: no descriptor is left (libuv then closes the newcomer with its spare descriptor and tells us, so that accept does not spin), or
  * too many connections: the newcomer is closed at once, with a log line a second. */
 #include "remoting/server.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,12 +22,14 @@ struct listener {
 };
 
 struct server {
-	struct conn_peers peers;
+	struct loop *loop;
+	struct conn_peers peers; /* without network threads; with them it stays empty */
+	struct net_core *net;    /* with them, else NULL */
 	struct server_options options;
 	struct listener listeners[SERVER_LISTENERS_MAX];
 	size_t listener_count, open_listeners;
 	struct timer grace;
-	bool is_closing, is_closed;
+	bool is_closing, is_net_ended, is_closed;
 	void (*on_closed)(void *ctx);
 	void *ctx;
 	uint64_t log_last_ms, log_dropped;
@@ -38,13 +41,29 @@ void server_options_default(struct server_options *o)
 	conn_limits_default(&o->limits);
 }
 
+size_t server_connection_count(const struct server *s) { return s->net != NULL ? net_core_count(s->net) : s->peers.set.count; }
+
+static void on_net_ended(void *ctx);
+
 static void check_closed(struct server *s)
 {
-	if (!s->is_closing || s->is_closed || s->open_listeners > 0 || s->peers.set.count > 0)
+	if (!s->is_closing || s->is_closed || s->open_listeners > 0 || server_connection_count(s) > 0)
 		return;
+	if (s->net != NULL && !s->is_net_ended) {
+		net_core_end(s->net, on_net_ended, s);
+		return;
+	}
 	s->is_closed = true;
-	timer_stop(&s->peers.set.loop->timers, &s->grace);
+	timer_stop(&s->loop->timers, &s->grace);
 	s->on_closed(s->ctx);
+}
+
+static void on_net_ended(void *ctx)
+{
+	struct server *s = ctx;
+
+	s->is_net_ended = true;
+	check_closed(s);
 }
 
 static void on_gone(struct conn_peers *peers, struct conn_peer *c)
@@ -53,23 +72,46 @@ static void on_gone(struct conn_peers *peers, struct conn_peer *c)
 	check_closed(CONTAINER_OF(peers, struct server, peers));
 }
 
+static void on_net_gone(void *ctx) { check_closed(ctx); }
+
 static void on_grace_over(struct timer *t)
 {
 	struct server *s = CONTAINER_OF(t, struct server, grace);
 
+	if (s->net != NULL)
+		net_core_shut(s->net);
 	LIST_FOR_EACH_SAFE (it, &s->peers.set.conns)
 		conn_shut(CONTAINER_OF(it, struct conn, link));
 	check_closed(s);
+}
+
+static struct net_core *start_threads(struct server *s)
+{
+	const struct server_options *o = &s->options;
+
+	return net_core_new(s->loop, &(struct net_core_options){
+					     .threads = o->io_threads,
+					     .dispatch = o->dispatch,
+					     .core = o->core,
+					     .limits = o->limits,
+					     .send_buffer_bytes = o->send_buffer_bytes,
+					     .receive_buffer_bytes = o->receive_buffer_bytes,
+					     .on_gone = on_net_gone,
+					     .ctx = s,
+				     });
 }
 
 struct server *server_new(struct loop *loop, const struct server_options *options)
 {
 	struct server *s = mem_zalloc(sizeof(*s));
 
+	s->loop = loop;
 	s->options = *options;
 	s->grace.on_timer = on_grace_over;
 	conn_peers_init(&s->peers, loop, &options->limits);
 	s->peers.on_gone = on_gone;
+	if (options->io_threads > 0)
+		s->net = start_threads(s);
 	return s;
 }
 
@@ -77,7 +119,7 @@ struct server *server_new(struct loop *loop, const struct server_options *option
 
 static void log_refused(struct server *s, const char *why)
 {
-	if (!log_limited(s->peers.set.loop->timers.now_ms + 1, &s->log_last_ms, &s->log_dropped))
+	if (!log_limited(s->loop->timers.now_ms + 1, &s->log_last_ms, &s->log_dropped))
 		return;
 	log_warn(module, "refusing a connection: %s (%llu more like this before)", why, (unsigned long long)s->log_dropped);
 	s->log_dropped = 0;
@@ -85,16 +127,50 @@ static void log_refused(struct server *s, const char *why)
 
 static void free_handle(uv_handle_t *h) { free(h); }
 
-/* Take the newcomer off the queue and close it. */
-static void accept_and_close(struct listener *l)
+/* The newcomer on a handle of its own; NULL: there is none left. */
+static uv_tcp_t *accept_apart(struct listener *l)
 {
 	uv_tcp_t *tcp = mem_zalloc(sizeof(*tcp));
 
-	if (uv_tcp_init(&l->server->peers.set.loop->uv, tcp) != 0) {
+	if (uv_tcp_init(&l->server->loop->uv, tcp) != 0) {
 		free(tcp);
-		return;
+		return NULL;
 	}
-	uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)tcp);
+	if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)tcp) == 0)
+		return tcp;
+	uv_close((uv_handle_t *)tcp, free_handle);
+	return NULL;
+}
+
+/* Take the newcomer off the queue and close it. */
+static void accept_and_close(struct listener *l)
+{
+	uv_tcp_t *tcp = accept_apart(l);
+
+	if (tcp != NULL)
+		uv_close((uv_handle_t *)tcp, free_handle);
+}
+
+static void set_up_peer(struct listener *l, struct peer *peer)
+{
+	peer->is_vip = l->is_vip;
+	if (l->server->options.on_peer_close != NULL)
+		peer->on_close = l->server->options.on_peer_close;
+}
+
+/* The socket goes to a network thread. */
+static void accept_for_thread(struct listener *l)
+{
+	uv_tcp_t *tcp = accept_apart(l);
+	struct peer *peer;
+
+	if (tcp == NULL)
+		return;
+	peer = net_core_adopt(l->server->net, tcp);
+	if (peer != NULL)
+		set_up_peer(l, peer);
+	else
+		log_refused(l->server, strerror(errno));
 	uv_close((uv_handle_t *)tcp, free_handle);
 }
 
@@ -109,35 +185,42 @@ static void set_buffers(struct server *s, uv_tcp_t *tcp)
 		uv_recv_buffer_size((uv_handle_t *)tcp, &bytes);
 }
 
-static void on_connection(uv_stream_t *stream, int status)
+static void accept_here(struct listener *l)
 {
-	struct listener *l = stream->data;
 	struct server *s = l->server;
-	struct conn_peer *c;
+	struct conn_peer *c = conn_peer_new(&s->peers, s->options.dispatch, s->options.core);
 
-	loop_enter(s->peers.set.loop);
-	if (status < 0) {
-		log_refused(s, uv_strerror(status));
-		return;
-	}
-	if (s->peers.set.count >= s->options.max_connections) {
-		log_refused(s, "there are as many as maxConnections allows");
-		accept_and_close(l);
-		return;
-	}
-	c = conn_peer_new(&s->peers, s->options.dispatch, s->options.core);
 	if (c == NULL)
 		return;
 	c->owner = s;
-	c->peer->is_vip = l->is_vip;
-	if (s->options.on_peer_close != NULL)
-		c->peer->on_close = s->options.on_peer_close;
-	if (uv_accept(stream, (uv_stream_t *)&c->conn.tcp) != 0) {
+	set_up_peer(l, c->peer);
+	if (uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&c->conn.tcp) != 0) {
 		conn_shut(&c->conn);
 		return;
 	}
 	set_buffers(s, &c->conn.tcp);
 	conn_peer_start(c);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct listener *l = stream->data;
+	struct server *s = l->server;
+
+	loop_enter(s->loop);
+	if (status < 0) {
+		log_refused(s, uv_strerror(status));
+		return;
+	}
+	if (server_connection_count(s) >= s->options.max_connections) {
+		log_refused(s, "there are as many as maxConnections allows");
+		accept_and_close(l);
+		return;
+	}
+	if (s->net != NULL)
+		accept_for_thread(l);
+	else
+		accept_here(l);
 }
 
 /* ---- listening ---- */
@@ -202,7 +285,7 @@ static void on_listener_closed(uv_handle_t *h)
 {
 	struct listener *l = h->data;
 
-	loop_enter(l->server->peers.set.loop);
+	loop_enter(l->server->loop);
 	l->server->open_listeners--;
 	check_closed(l->server);
 }
@@ -215,7 +298,7 @@ enum rc server_listen(struct server *s, const char *address, int port, bool is_v
 	ASSERT(s->listener_count < SERVER_LISTENERS_MAX);
 	l->server = s;
 	l->is_vip = is_vip;
-	status = uv_tcp_init(&s->peers.set.loop->uv, &l->tcp);
+	status = uv_tcp_init(&s->loop->uv, &l->tcp);
 	if (status < 0) {
 		*error = listen_error(address, port, key, status);
 		return rc_from_uv(status);
@@ -236,15 +319,13 @@ enum rc server_listen(struct server *s, const char *address, int port, bool is_v
 
 int server_port(const struct server *s, size_t i) { return i < s->listener_count ? s->listeners[i].port : 0; }
 
-size_t server_connection_count(const struct server *s) { return s->peers.set.count; }
-
 /* ---- closing ---- */
 
 void server_close(struct server *s, uint64_t grace_ms, void (*on_closed)(void *ctx), void *ctx)
 {
 	if (s->is_closing)
 		return;
-	loop_enter(s->peers.set.loop);
+	loop_enter(s->loop);
 	s->is_closing = true;
 	s->on_closed = on_closed;
 	s->ctx = ctx;
@@ -252,7 +333,9 @@ void server_close(struct server *s, uint64_t grace_ms, void (*on_closed)(void *c
 		uv_close((uv_handle_t *)&s->listeners[i].tcp, on_listener_closed);
 	LIST_FOR_EACH_SAFE (it, &s->peers.set.conns)
 		conn_finish(CONTAINER_OF(it, struct conn, link));
-	timer_start(&s->peers.set.loop->timers, &s->grace, grace_ms);
+	if (s->net != NULL)
+		net_core_finish(s->net);
+	timer_start(&s->loop->timers, &s->grace, grace_ms);
 }
 
 void server_free(struct server *s)
@@ -260,6 +343,7 @@ void server_free(struct server *s)
 	if (s == NULL)
 		return;
 	ASSERT(s->is_closed);
+	net_core_free(s->net);
 	conn_peers_fini(&s->peers);
 	free(s);
 }

@@ -2,11 +2,13 @@
  *
  *   server_new -> server_listen (port), server_listen (port - 2, VIP) -> ... -> server_close -> on_closed -> server_free
  *
+ * The sockets are served by the loop itself (conn_peer.h), or by network threads (net_core.h); the core's view is the same.
  * Thread: the loop's. Memory: the server is freed by server_free, after on_closed. */
 #ifndef REMOTING_SERVER_H
 #define REMOTING_SERVER_H
 
 #include "remoting/conn_peer.h"
+#include "remoting/net_core.h"
 
 #define SERVER_LISTENERS_MAX 4
 #define SERVER_CONNECTIONS_MAX 20000 /* default; further ones are closed at once */
@@ -20,6 +22,7 @@ struct server_options {
 	size_t max_connections;
 	int backlog;
 	int send_buffer_bytes, receive_buffer_bytes; /* of the sockets; 0 = the system's */
+	int io_threads; /* network threads, up to NET_THREADS_MAX; 0 = the loop does the network itself */
 };
 
 void server_options_default(struct server_options *o);

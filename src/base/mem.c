@@ -28,6 +28,8 @@ void *mem_alloc(size_t size) { return check(malloc(size), size); }
 
 void *mem_zalloc(size_t size) { return check(calloc(1, size), size); }
 
+void *mem_aligned_zalloc(size_t align, size_t size) { return memset(check(aligned_alloc(align, size), size), 0, size); }
+
 void *mem_realloc(void *old, size_t size) { return check(realloc(old, size), size); }
 
 void *mem_try_alloc(size_t size) { return malloc(size); }

@@ -11,6 +11,7 @@
 
 void *mem_alloc(size_t size);                           /* not zeroed */
 void *mem_zalloc(size_t size);                          /* zeroed */
+void *mem_aligned_zalloc(size_t align, size_t size);    /* zeroed; size is a multiple of align */
 void *mem_realloc(void *old, size_t size);              /* keeps the contents */
 void *mem_try_alloc(size_t size) MUST_USE;              /* NULL when there is no memory */
 void *mem_try_realloc(void *old, size_t size) MUST_USE; /* NULL leaves `old` as it was */

@@ -95,6 +95,7 @@ static void fill_server_options(struct shell *sh, const struct broker_config *c,
 		o->limits.out_low_bytes = (size_t)c->write_buffer_low_water_mark;
 	o->max_connections = (size_t)c->max_connections;
 	o->backlog = c->server_socket_backlog;
+	o->io_threads = c->io_threads;
 	o->send_buffer_bytes = c->server_socket_snd_buf_size;
 	o->receive_buffer_bytes = c->server_socket_rcv_buf_size;
 }

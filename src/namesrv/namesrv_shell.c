@@ -38,6 +38,7 @@ static void fill_options(struct namesrv_shell *s, struct server_options *o)
 		o->limits.out_low_bytes = (size_t)c->write_buffer_low_water_mark;
 	o->max_connections = (size_t)c->max_connections;
 	o->backlog = c->server_socket_backlog;
+	o->io_threads = c->io_threads;
 	o->send_buffer_bytes = c->server_socket_snd_buf_size;
 	o->receive_buffer_bytes = c->server_socket_rcv_buf_size;
 }

@@ -1,6 +1,7 @@
 """Starts, stops and kills the real mqnamesrv and mqbroker, each run in a temporary folder and on free ports.
 
 The programs are taken from $FUSEE_PROGRAMS, or $top_builddir (which automake sets), or build/ of the source tree.
+$FUSEE_IO_THREADS gives them so many network threads (ioThreads).
 """
 
 import os
@@ -48,9 +49,14 @@ class Server:
         self.name = name
         self.port = free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"fusee-{name}-"))
-        self.properties = {"listenPort": self.port, **properties}
+        self.properties = {"listenPort": self.port, **self.io_threads(), **properties}
         self.arguments = list(arguments)
         self.process = None
+
+    @staticmethod
+    def io_threads():
+        threads = os.environ.get("FUSEE_IO_THREADS")
+        return {"ioThreads": threads} if threads else {}
 
     def start(self):
         conf = self.folder / "conf"
@@ -102,8 +108,10 @@ class Server:
         return 0
 
     def is_sanitized(self):
-        """Freed memory stays in AddressSanitizer's quarantine: what memory() tells means nothing then."""
-        return b"__asan_init" in pathlib.Path(f"/proc/{self.process.pid}/exe").read_bytes()
+        """Freed memory stays in AddressSanitizer's quarantine, ThreadSanitizer shadows all of it: what memory() tells means
+        nothing then."""
+        program = pathlib.Path(f"/proc/{self.process.pid}/exe").read_bytes()
+        return b"__asan_init" in program or b"__tsan_init" in program
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -122,7 +130,7 @@ class Broker(Server):
     def __init__(self, namesrv, **properties):
         super().__init__("mqbroker", {})
         store = self.folder / "store"
-        self.properties = {"brokerName": "broker-a", "brokerClusterName": "DefaultCluster", "brokerId": 0,
+        self.properties = {**self.properties, "brokerName": "broker-a", "brokerClusterName": "DefaultCluster", "brokerId": 0,
                            "brokerIP1": "127.0.0.1", "brokerIP2": "127.0.0.1", "listenPort": self.port,
                            "namesrvAddr": namesrv.address, "storePathRootDir": store,
                            "storePathCommitLog": store / "commitlog", "mappedFileSizeCommitLog": 16 << 20,

@@ -71,18 +71,18 @@ static struct program {
 	const struct config_schema *schema;
 	bool has_class[NAMESRV + 1];
 	const char *listen_port;
-	const char *own[6]; /* keys that are not Apache's, or not of its configuration classes */
+	const char *own[7]; /* keys that are not Apache's, or not of its configuration classes */
 	void *fresh, *ready;
 } programs[] = {
 	{.schema = &broker_config_schema,
 	 .has_class = {[BROKER] = true, [STORE] = true, [SERVER] = true, [CLIENT] = true, [AUTH] = true},
 	 .listen_port = "10911",
-	 .own = {"listenPort", "logPath", "maxConnections", "namesrvListenPort", "rmqAddressServerDomain",
+	 .own = {"ioThreads", "listenPort", "logPath", "maxConnections", "namesrvListenPort", "rmqAddressServerDomain",
 		 "rmqAddressServerSubGroup"}},
 	{.schema = &namesrv_config_schema,
 	 .has_class = {[SERVER] = true, [CLIENT] = true, [NAMESRV] = true},
 	 .listen_port = "9876",
-	 .own = {"listenPort", "logPath", "maxConnections"}},
+	 .own = {"ioThreads", "listenPort", "logPath", "maxConnections"}},
 };
 
 static struct buf text;

@@ -423,12 +423,16 @@ START_TEST(a_port_in_use_is_named_with_its_remedy)
 }
 END_TEST
 
-Suite *suite_server(void)
+static void use_threads(void) { toy_io_threads = 2; }
+static void use_none(void) { toy_io_threads = 0; }
+
+/* Everything above with the loop's own sockets, and with sockets on network threads. */
+static void add_cases(Suite *s, const char *names[3], SFun use)
 {
-	Suite *s = suite_create("server");
-	TCase *tc = tcase_create("server"), *limited = tcase_create("limits"), *plain = tcase_create("close");
+	TCase *tc = tcase_create(names[0]), *limited = tcase_create(names[1]), *plain = tcase_create(names[2]);
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, use, NULL);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, pipelined_requests_are_answered_in_order);
 	tcase_add_test(tc, a_turn_takes_many_requests_and_answers_them_with_one_end);
@@ -438,7 +442,7 @@ Suite *suite_server(void)
 	tcase_add_test(tc, closing_cancels_what_is_parked);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(limited, 60);
-	tcase_add_checked_fixture(limited, NULL, limited_teardown);
+	tcase_add_checked_fixture(limited, use, limited_teardown);
 	tcase_add_loop_test(limited, a_wildcard_address_takes_both_families, 0, sizeof(wildcards) / sizeof(wildcards[0]));
 	tcase_add_test(limited, an_idle_connection_is_closed);
 	tcase_add_test(limited, a_slow_reader_pauses_its_own_socket_and_gets_everything);
@@ -450,7 +454,16 @@ Suite *suite_server(void)
 	tcase_add_test(limited, a_port_in_use_is_named_with_its_remedy);
 	suite_add_tcase(s, limited);
 	tcase_set_timeout(plain, 60);
+	tcase_add_checked_fixture(plain, use, NULL);
 	tcase_add_test(plain, graceful_close_sends_what_is_written);
 	suite_add_tcase(s, plain);
+}
+
+Suite *suite_server(void)
+{
+	Suite *s = suite_create("server");
+
+	add_cases(s, (const char *[]){"server", "limits", "close"}, use_none);
+	add_cases(s, (const char *[]){"server, threads", "limits, threads", "close, threads"}, use_threads);
 	return s;
 }

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "remoting/request.h"
 
 struct toy toy;
+int toy_io_threads;
 
 static enum outcome handle_echo(struct request *req)
 {
@@ -46,10 +48,19 @@ static enum outcome handle_park(struct request *req)
 	return PENDING;
 }
 
+static enum outcome handle_shut(struct request *req)
+{
+	req->on_cancel = on_cancel;
+	toy.parked++;
+	req->peer->shut(req->peer);
+	return PENDING;
+}
+
 static const struct route routes[] = {
 	{TOY_ECHO, "ECHO", NULL, 0, handle_echo},
 	{TOY_BIG, "BIG", NULL, 0, handle_big},
 	{TOY_PARK, "PARK", NULL, ROUTE_NOT_ON_VIP, handle_park},
+	{TOY_SHUT, "SHUT", NULL, 0, handle_shut},
 };
 const struct dispatch toy_dispatch = {routes, sizeof(routes) / sizeof(routes[0])};
 
@@ -71,6 +82,7 @@ void toy_defaults(struct server_options *options)
 	options->dispatch = &toy_dispatch;
 	options->core = &toy;
 	options->on_peer_close = on_peer_close;
+	options->io_threads = toy_io_threads;
 }
 
 void toy_start(const struct server_options *options) { toy_start_on("127.0.0.1", options); }
@@ -81,6 +93,7 @@ void toy_start_on(const char *address, const struct server_options *options)
 	char *error = NULL;
 
 	toy_defaults(&defaults);
+	signal(SIGPIPE, SIG_IGN);                    /* as program_prepare() does */
 	log_level = (enum log_level)(LOG_ERROR + 1); /* refusals are what these tests are about */
 	toy = (struct toy){.hook.on_end = on_end};
 	loop_init(&toy.loop);

@@ -1,6 +1,7 @@
 /* toy: a loop, a server with a toy core behind real loopback sockets, and raw sockets that speak to it, all on one thread.
  *
- * Requests of the toy core: TOY_ECHO answers the body; TOY_BIG answers as many bytes as the body says in decimal; TOY_PARK is never answered. */
+ * Requests of the toy core: TOY_ECHO answers the body; TOY_BIG answers as many bytes as the body says in decimal; TOY_PARK is never answered;
+ * TOY_SHUT is not either, and closes the connection. */
 #ifndef TESTS_UNIT_SHELL_TOY_H
 #define TESTS_UNIT_SHELL_TOY_H
 
@@ -11,7 +12,7 @@
 #include "remoting/command.h"
 #include "remoting/server.h"
 
-enum { TOY_ECHO = 1, TOY_BIG = 2, TOY_PARK = 3 };
+enum { TOY_ECHO = 1, TOY_BIG = 2, TOY_PARK = 3, TOY_SHUT = 4 };
 
 #define TOY_WAIT_MS 20000 /* no test waits so long, unless it fails */
 
@@ -24,6 +25,7 @@ struct toy {
 	char last_address[64]; /* peer->address of the last TOY_ECHO */
 };
 extern struct toy toy;
+extern int toy_io_threads; /* what toy_defaults sets; 0 at first */
 extern const struct dispatch toy_dispatch;
 
 void toy_start(const struct server_options *options); /* NULL: defaults; listens on 127.0.0.1, twice: the second as VIP */
