@@ -64,7 +64,7 @@ struct failed_call { /* answered in the next turn */
 	enum rc rc;
 };
 
-static const struct dispatch no_dispatch = {NULL, 0};
+static const struct dispatch no_dispatch = {.routes = NULL};
 
 void client_options_default(struct client_options *o)
 {

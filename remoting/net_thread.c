@@ -140,6 +140,10 @@ static enum rc on_frame(struct conn *conn, struct slice frame, const char **why)
 		request_drop(req);
 		return rc;
 	}
+	if (req->route != NULL && (req->route->flags & ROUTE_PREPARED) != 0 && t->dispatch->prepare != NULL) {
+		t->dispatch->prepare(req);
+		req->is_prepared = true;
+	}
 	b->items[b->count++] = (struct net_item){net_conn_of(conn), req, frame};
 	return RC_OK;
 }

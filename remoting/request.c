@@ -104,6 +104,7 @@ struct request *request_new_unbound(void)
 	req->state = NULL;
 	list_init(&req->of_peer);
 	req->bin = NULL;
+	req->is_prepared = false;
 	req->is_pending = req->is_answered = false;
 	req->reserved_from = REQUEST_NOTHING_RESERVED;
 	return req;

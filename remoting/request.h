@@ -32,6 +32,8 @@ struct request {
 	void *core;         /* struct broker *, struct namesrv * */
 	struct peer *peer;
 	uint64_t received_ms; /* monotonic */
+	uint32_t body_crc;    /* what the dispatch's prepare found, on a network thread; else is_prepared is not set */
+	bool is_prepared;
 	struct arena arena;
 
 	/* For whoever parks it. */
@@ -105,11 +107,15 @@ struct route {
 	enum outcome (*handler)(struct request *req);
 };
 #define ROUTE_NOT_ON_VIP 1u /* answers 3 on the VIP port (pull, lite pull, pop, peek, notification) */
+#define ROUTE_PREPARED 2u   /* the dispatch's prepare is called for it */
 
 /* Routes of a core; `routes` must be sorted by code (asserted at start). */
 struct dispatch {
 	const struct route *routes;
 	size_t count;
+	/* Work on a request that needs nothing but the request (its body's CRC), done before it is handed to the core. Thread: the network's;
+	 * not called at all where the core does the network itself: the handler then does it. May be NULL. */
+	void (*prepare)(struct request *req);
 };
 void dispatch_check(const struct dispatch *d);
 

@@ -1,13 +1,14 @@
 /* dispatch_table: which handler answers which request code, with which header. Sorted by code (dispatch_check). */
 #include "broker/broker.h"
 #include "broker/handlers.h"
+#include "broker/send.h"
 #include "remoting/headers.h"
 #include "remoting/request_code.h"
 
 /* clang-format off */
 /* R(code, schema or NULL, flags, handler) */
 #define ROUTES(R)                                                                                                                   \
-	R(SEND_MESSAGE, &send_message_request_header_schema, 0, handle_send)                                                        \
+	R(SEND_MESSAGE, &send_message_request_header_schema, ROUTE_PREPARED, handle_send)                                           \
 	R(PULL_MESSAGE, &pull_message_request_header_schema, ROUTE_NOT_ON_VIP, handle_pull)                                         \
 	R(QUERY_MESSAGE, &query_message_request_header_schema, 0, handle_query_message)                                             \
 	R(QUERY_CONSUMER_OFFSET, &query_consumer_offset_request_header_schema, 0, handle_query_offset)                              \
@@ -51,7 +52,7 @@
 	R(GET_CONSUMER_RUNNING_INFO, &get_consumer_running_info_request_header_schema, 0, handle_consumer_running_info)             \
 	R(QUERY_CORRECTION_OFFSET, &query_correction_offset_header_schema, 0, handle_correction_offset)                             \
 	R(CONSUME_MESSAGE_DIRECTLY, &consume_message_directly_result_request_header_schema, 0, handle_consume_directly)             \
-	R(SEND_MESSAGE_V2, &send_message_request_header_v2_schema, 0, handle_send)                                                  \
+	R(SEND_MESSAGE_V2, &send_message_request_header_v2_schema, ROUTE_PREPARED, handle_send)                                     \
 	R(CLONE_GROUP_OFFSET, &clone_group_offset_request_header_schema, 0, handle_clone_offset)                                    \
 	R(VIEW_BROKER_STATS_DATA, &view_broker_stats_data_request_header_schema, 0, handle_view_stats)                              \
 	R(CLEAN_UNUSED_TOPIC, NULL, 0, handle_clean_topics)                                                                         \
@@ -73,4 +74,4 @@
 
 #define ROW(code, schema, flags, handler) {code, #code, schema, flags, handler},
 static const struct route routes[] = {ROUTES(ROW)};
-const struct dispatch broker_dispatch = {routes, sizeof(routes) / sizeof(routes[0])};
+const struct dispatch broker_dispatch = {.routes = routes, .count = COUNT_OF(routes), .prepare = send_prepare};

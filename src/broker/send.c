@@ -40,6 +40,8 @@ struct pending_send { /* in the request's arena */
 	uint64_t bytes;
 };
 
+void send_prepare(struct request *req) { req->body_crc = message_body_crc(req->cmd.body); }
+
 /* ---- checks ---- */
 
 /* The topic to send to, made when that is allowed; NULL with *out = the refusal's outcome. */
@@ -295,6 +297,8 @@ static enum outcome send_one(struct request *req, const struct send_message_requ
 		.born_timestamp = h->born_timestamp,
 		.born_host = peer_host(req->peer),
 		.reconsume_times = h->reconsume_times,
+		.body_crc = req->is_prepared ? req->body_crc : 0,
+		.is_crc_known = req->is_prepared,
 	};
 	const char *refusal = NULL;
 	bool is_dead = false, is_half;

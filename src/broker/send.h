@@ -11,4 +11,7 @@ struct topic;
  * is allowed. DONE: refused and answered; PENDING: go on, *topic is set. Thread: core. */
 enum outcome send_check(struct request *req, const struct send_message_request_header *h, struct topic **topic);
 
+/* The body's CRC into req->body_crc. Thread: any; req alone is touched. */
+void send_prepare(struct request *req);
+
 #endif

@@ -39,4 +39,4 @@ static const struct route routes[] = {
 	ROUTE(BROKER_HEARTBEAT, broker_heartbeat, namesrv_broker_heartbeat),
 };
 
-const struct dispatch namesrv_dispatch = {routes, COUNT_OF(routes)};
+const struct dispatch namesrv_dispatch = {.routes = routes, .count = COUNT_OF(routes)};

@@ -28,7 +28,7 @@ size_t message_size(const struct message *m)
 }
 
 /* Apache UtilAll.crc32: the top bit is cleared, so that Java's int is never negative. */
-static uint32_t body_crc(struct slice body)
+uint32_t message_body_crc(struct slice body)
 {
 	if (body.len == 0)
 		return 0;
@@ -59,7 +59,7 @@ void message_encode(const struct message *m, uint8_t *out)
 	sys_flag |= m->store_host.is_v6 ? SYS_FLAG_STORE_HOST_V6 : 0;
 	put_u32(p, (uint32_t)message_size(m));
 	put_u32(p + 4, is_v2 ? MESSAGE_MAGIC_V2 : MESSAGE_MAGIC_V1);
-	put_u32(p + 8, body_crc(m->body));
+	put_u32(p + 8, m->is_crc_known ? m->body_crc : message_body_crc(m->body));
 	put_u32(p + 12, (uint32_t)m->queue_id);
 	put_u32(p + 16, (uint32_t)m->flag);
 	put_u64(p + 20, (uint64_t)m->queue_offset);
@@ -132,7 +132,7 @@ enum rc message_decode(struct slice in, bool check_crc, struct message *m)
 	take_fields(&w, m);
 	if (w.rc != RC_OK || wire_left(&w) != 0)
 		return RC_MALFORMED;
-	if (check_crc && m->body.len && body_crc(m->body) != m->body_crc)
+	if (check_crc && m->body.len && message_body_crc(m->body) != m->body_crc)
 		return RC_CORRUPT;
 	return RC_OK;
 }

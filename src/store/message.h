@@ -50,12 +50,16 @@ struct message {
 	/* Filled by decode; on append by the store. */
 	int64_t queue_offset, physical_offset;
 	uint32_t body_crc;
+	bool is_crc_known; /* body_crc is message_body_crc(body): message_encode takes it over */
 	uint32_t magic;
 	uint32_t size;
 };
 
 /* Bytes that the message takes, or 0 when topic, properties or body are over what the format can hold. */
 size_t message_size(const struct message *m);
+
+/* The CRC-32 that the format has of a body. */
+uint32_t message_body_crc(struct slice body);
 
 /* Write m (all fields as they are in m; size and CRC are computed) to `out`, which has message_size(m) bytes. */
 void message_encode(const struct message *m, uint8_t *out);

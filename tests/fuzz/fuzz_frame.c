@@ -42,7 +42,7 @@ static const struct route routes[] = {
 	{SEND_MESSAGE_V2, "SEND_MESSAGE_V2", &send_message_request_header_v2_schema, 0, answer},
 	{POP_MESSAGE, "POP_MESSAGE", NULL, 0, park},
 };
-static const struct dispatch dispatch = {routes, COUNT_OF(routes)};
+static const struct dispatch dispatch = {.routes = routes, .count = COUNT_OF(routes)};
 
 static void on_answer(void *ctx, enum rc rc, const struct command *cmd)
 {

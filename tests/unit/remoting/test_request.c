@@ -88,7 +88,7 @@ static const struct route routes[] = {
 	{NOT_ON_VIP, "NOT_ON_VIP", NULL, ROUTE_NOT_ON_VIP, echo},
 	{LARGE, "LARGE", NULL, 0, echo},
 };
-static const struct dispatch dispatch = {routes, COUNT_OF(routes)};
+static const struct dispatch dispatch = {.routes = routes, .count = COUNT_OF(routes)};
 
 static void touch(struct peer *p)
 {

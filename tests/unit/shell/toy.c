@@ -62,7 +62,7 @@ static const struct route routes[] = {
 	{TOY_PARK, "PARK", NULL, ROUTE_NOT_ON_VIP, handle_park},
 	{TOY_SHUT, "SHUT", NULL, 0, handle_shut},
 };
-const struct dispatch toy_dispatch = {routes, sizeof(routes) / sizeof(routes[0])};
+const struct dispatch toy_dispatch = {.routes = routes, .count = sizeof(routes) / sizeof(routes[0])};
 
 static void on_peer_close(struct peer *peer)
 {
