@@ -298,7 +298,8 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 	if (!is_read_in_place(c)) {
 		room = c->set->ops->room(c, &want);
 		if (room == NULL) {
-			c->is_held = true; /* on_read gets UV_ENOBUFS, and stops reading: libuv does not let it be stopped in here */
+			c->is_held =
+				true; /* on_read gets UV_ENOBUFS, and stops reading: libuv does not let it be stopped in here */
 			*out = uv_buf_init(NULL, 0);
 			return;
 		}
