@@ -141,5 +141,7 @@ extern const char *const consume_from_where_names[6];
 enum rc subscription_parse(struct arena *arena, struct slice topic, struct slice expression, struct slice type,
 			   struct subscription *out);
 bool subscription_matches_tag(const struct subscription *s, int64_t tags_code);
+/* A bit 1 << (c & 63) for each tags code c that matches; 0: many match, or all. */
+uint64_t subscription_tag_bits(const struct subscription *s);
 
 #endif

@@ -238,6 +238,7 @@ enum outcome pull_try(struct pull *p)
 	g->max_bytes = b->config->max_transfer_bytes_on_message_in_memory;
 	g->filter = subscription->takes_all ? NULL : filter_by_tag;
 	g->filter_arg = subscription;
+	g->filter_bits = subscription->takes_all ? 0 : subscription_tag_bits(subscription);
 	g->on_warm = on_warm;
 	if (g->queue == NULL && p->may_hold)
 		return reply_error(p->req, SYSTEM_BUSY, "the broker holds as many queues as it can (%d)", STORE_QUEUES_MAX);

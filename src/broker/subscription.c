@@ -133,6 +133,19 @@ bool subscription_matches_tag(const struct subscription *s, int64_t tags_code)
 	return false;
 }
 
+#define BITS_CODES_MAX 32 /* more set so many bits that they keep little out */
+
+uint64_t subscription_tag_bits(const struct subscription *s)
+{
+	uint64_t bits = 0;
+
+	if (s->takes_all || s->class_filter_mode || !is_tag_type(s->expression_type) || s->code_count > BITS_CODES_MAX)
+		return 0;
+	for (size_t i = 0; i < s->code_count; i++)
+		bits |= (uint64_t)1 << (s->codes[i] & 63);
+	return bits;
+}
+
 /* ---- heartbeat JSON ---- */
 
 /* The client's codeSet; else the hashes of its tagsSet; else of its expression. */

@@ -19,11 +19,13 @@
 #include "store/io.h"
 #include "store/queue_internal.h"
 
-#define CHUNK 128              /* entries looked at in one go */
-#define WARM_BYTES (64 * 1024) /* of a queue file, read by one job: it is read on from there */
-#define FIRST_BYTES 4096       /* of a message whose size is not known */
-#define HEAD_BYTES 8           /* size and magic */
-#define DAMAGED_MAX 32         /* damaged messages that one job reports */
+#define CHUNK 128 /* entries looked at in one go; a filter that finds nothing doubles it up to */
+#define CHUNK_MAX 512
+#define WARM_BYTES (64 * 1024)                        /* of a queue file, read by one job: it is read on from there */
+#define WARM_ENTRIES (WARM_BYTES / QUEUE_ENTRY_BYTES) /* what is read waiting, at most: it was read by the job just now */
+#define FIRST_BYTES 4096                              /* of a message whose size is not known */
+#define HEAD_BYTES 8                                  /* size and magic */
+#define DAMAGED_MAX 32                                /* damaged messages that one job reports */
 
 enum cold_kind { COLD_QUEUE, COLD_LOG, COLD_MESSAGE, COLD_NOTHING };
 
@@ -317,6 +319,7 @@ struct plan {
 	struct store_get *g;
 	int64_t visible_end;
 	int64_t gone_below; /* entries below this log offset are in a segment that is not there any more */
+	int64_t effort;     /* left, in entries skipped */
 	bool nowait;
 };
 
@@ -390,29 +393,81 @@ static enum rc plan_no_file(struct plan *p, int64_t i, int64_t max)
 	return RC_OK;
 }
 
+/* How many of n entries the filter would refuse: the lowest byte of the tags code is an entry's last. */
+static int skip_refused(uint64_t filter_bits, const uint8_t *entries, int n)
+{
+	int k = 0;
+
+	while (k < n && (filter_bits >> (entries[k * QUEUE_ENTRY_BYTES + QUEUE_ENTRY_BYTES - 1] & 63) & 1) == 0)
+		k++;
+	return k;
+}
+
+/* Of queue offset `from`. False: enough for this get. */
+static bool plan_chunk(struct plan *p, int64_t from, const uint8_t *entries, int n)
+{
+	struct store_get *g = p->g;
+
+	for (int k = 0; k < n; k++) {
+		if (g->count > 0 && g->count >= g->max_count)
+			return false;
+		if (g->filter_bits != 0 && p->gone_below == 0) {
+			int skipped = skip_refused(g->filter_bits, entries + k * QUEUE_ENTRY_BYTES, n - k);
+
+			k += skipped;
+			p->effort -= skipped;
+			if (skipped > 0) {
+				g->next_offset = from + k;
+				if (g->count == 0)
+					g->status = GET_NO_MATCHED_MESSAGE;
+			}
+			if (k == n)
+				break;
+		}
+		p->effort -= GET_SKIP_ENTRIES;
+		if (plan_entry(p, from + k, queue_entry_get(entries + k * QUEUE_ENTRY_BYTES)) == STEP_STOP)
+			return false;
+	}
+	return p->effort > 0;
+}
+
+/* So many that each may be looked at, or, where most are skipped, that a long way costs few calls. */
+static int chunk_of(const struct plan *p, int chunk, int64_t left)
+{
+	const struct store_get *g = p->g;
+	int64_t most = p->effort / (g->filter_bits != 0 ? 1 : GET_SKIP_ENTRIES);
+
+	if (g->filter == NULL && g->max_count - g->count < chunk)
+		chunk = g->max_count - g->count;
+	if (chunk > most)
+		chunk = (int)most;
+	if (chunk > left)
+		chunk = (int)left;
+	return chunk > 0 ? chunk : 1;
+}
+
 static enum rc plan_entries(struct plan *p, int64_t from, int64_t end, int64_t max)
 {
 	struct store_get *g = p->g;
-	uint8_t scratch[CHUNK * QUEUE_ENTRY_BYTES];
+	uint8_t scratch[CHUNK_MAX * QUEUE_ENTRY_BYTES];
+	int chunk = CHUNK;
 
 	while (from < end) {
-		int want = g->filter || g->max_count - g->count > CHUNK ? CHUNK : g->max_count - g->count, n;
 		const uint8_t *entries;
-		enum rc rc;
-
-		if (want > end - from)
-			want = (int)(end - from);
-		rc = consume_queue_read(g->queue, from, want > 0 ? want : 1, p->nowait, scratch, &entries, &n);
+		int n;
+		enum rc rc = consume_queue_read(g->queue, from, chunk_of(p, chunk, end - from), p->nowait, scratch, &entries, &n);
 
 		if (rc == RC_NOT_FOUND)
 			return plan_no_file(p, from, max);
-		if (rc == RC_PENDING)
-			return g->count ? RC_OK : warm_queue(p->s, g, from);
+		if (rc == RC_PENDING) /* half way: the client comes again for the rest, and then it is read in */
+			return from > g->offset ? RC_OK : warm_queue(p->s, g, from);
 		if (rc != RC_OK)
 			return rc;
-		for (int k = 0; k < n; k++, from++)
-			if (plan_entry(p, from, queue_entry_get(entries + k * QUEUE_ENTRY_BYTES)) == STEP_STOP)
-				return RC_OK;
+		if (!plan_chunk(p, from, entries, n))
+			return RC_OK;
+		from += n;
+		if (g->filter_bits != 0 && chunk < CHUNK_MAX)
+			chunk *= 2;
 	}
 	return RC_OK;
 }
@@ -443,7 +498,7 @@ enum rc store_get_plan(struct store *s, struct store_get *g)
 {
 	struct cold_read *warm = g->job;
 	struct plan p = {.s = s, .g = g, .visible_end = store_visible_end(s), .nowait = warm == NULL};
-	int64_t scan, end;
+	int64_t end;
 	enum rc rc = RC_OK;
 
 	if (warm && warm->kind != COLD_LOG)
@@ -452,8 +507,10 @@ enum rc store_get_plan(struct store *s, struct store_get *g)
 	g->min_offset = store_queue_min(g->queue);
 	g->max_offset = store_queue_max(g->queue);
 	if (!plan_by_offset(g)) {
-		scan = g->max_count < GET_SCAN_ENTRIES ? GET_SCAN_ENTRIES : g->max_count;
-		end = g->max_offset - g->offset < scan ? g->max_offset : g->offset + scan;
+		p.effort = (int64_t)(g->max_count < GET_SCAN_ENTRIES ? GET_SCAN_ENTRIES : g->max_count) * GET_SKIP_ENTRIES;
+		end = g->max_offset;
+		if (!p.nowait && end - g->offset > WARM_ENTRIES)
+			end = g->offset + WARM_ENTRIES;
 		rc = plan_entries(&p, g->offset, end, g->max_offset);
 	}
 	if (rc != RC_PENDING && g->range_count == 0)

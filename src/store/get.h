@@ -13,6 +13,7 @@ struct get_damage; /* messages that readers skip, by log offset */
 
 #define GET_DAMAGE_MAX 4096  /* messages remembered; beyond it a damaged message is served as it stands */
 #define GET_SCAN_ENTRIES 800 /* entries that one get looks at (Apache maxFilterMessageSize 16000 / 20), or max_count if larger */
+#define GET_SKIP_ENTRIES 20  /* that filter_bits leaves out count as one */
 
 /* The message at `at` cannot be read: readers skip it from now on. Counted and said once. */
 void get_note_damage(struct store *s, int64_t at, const char *what);

@@ -125,6 +125,8 @@ struct store_get {
 	int32_t max_bytes;                                            /* a first message that is larger comes alone */
 	bool (*filter)(const struct store_get *g, int64_t tags_code); /* NULL: all */
 	const void *filter_arg;
+	uint64_t
+		filter_bits; /* not 0: filter refuses every tags code c whose bit 1 << (c & 63) is not set here, so that it need not be asked */
 	/* out of store_get_plan */
 	enum get_status status;
 	int64_t next_offset, min_offset, max_offset;

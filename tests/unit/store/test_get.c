@@ -244,6 +244,65 @@ START_TEST(a_filtered_get_looks_at_800_entries)
 }
 END_TEST
 
+static int asked;
+
+static bool count_and_compare(const struct store_get *g, int64_t tags_code)
+{
+	asked++;
+	return only_tag(g, tags_code);
+}
+
+/* With the bits: the same messages, in the tail and from the files, and nobody is asked about the others. */
+START_TEST(bits_of_a_filter_change_nothing_but_its_cost)
+{
+	int64_t tag = slice_java_hash(SLICE_LIT("yes")), no = slice_java_hash(SLICE_LIT("no"));
+	struct store_get g, bits;
+
+	ck_assert_int_ne(tag & 63, no & 63);
+	for (int i = 0; i < 50; i++)
+		send_tagged(100);
+	for (int max = 1; max < GET_RANGES_MAX; max += 3)
+		for (int64_t from = 0; from < 5000; from += 333) {
+			g = bits = get_of("T", from, max, 100000);
+			g.filter = bits.filter = count_and_compare;
+			g.filter_arg = bits.filter_arg = &tag;
+			bits.filter_bits = (uint64_t)1 << (tag & 63);
+			asked = 0;
+			plan(&bits);
+			ck_assert_int_eq(asked, bits.count);
+			plan(&g);
+			ck_assert_int_eq(bits.status, g.status);
+			ck_assert_int_eq(bits.count, g.count);
+			ck_assert_int_eq(bits.bytes, g.bytes);
+			ck_assert_int_eq(bits.next_offset, g.next_offset);
+			ck_assert_mem_eq(bits.ranges, g.ranges, sizeof(g.ranges[0]) * (size_t)g.range_count);
+		}
+}
+END_TEST
+
+/* What the bits leave out costs a twentieth of what is looked at. */
+START_TEST(a_get_that_skips_goes_twenty_times_as_far)
+{
+	int64_t none = 4712;
+	struct store_get g;
+
+	ck_assert_int_ne(none & 63, slice_java_hash(SLICE_LIT("no")) & 63);
+	ck_assert_int_ne(none & 63, slice_java_hash(SLICE_LIT("yes")) & 63);
+	for (int i = 0; i < 41; i++)
+		send_tagged(400);
+	g = get_of("T", 5, 32, 100000);
+	g.filter = only_tag;
+	g.filter_arg = &none;
+	g.filter_bits = (uint64_t)1 << (none & 63);
+	plan(&g);
+	ck_assert_int_eq(g.status, GET_NO_MATCHED_MESSAGE);
+	ck_assert_int_eq(g.next_offset, 5 + GET_SCAN_ENTRIES * GET_SKIP_ENTRIES);
+	g.offset = 16000;
+	plan(&g);
+	ck_assert_int_eq(g.next_offset, 16400);
+}
+END_TEST
+
 START_TEST(nothing_is_seen_before_its_watermark)
 {
 	struct store_get g;
@@ -559,6 +618,8 @@ Suite *suite_get(void)
 	tcase_add_loop_test(tc, limits_hold_and_one_message_always_comes, 0, (int)COUNT_OF(limits));
 	tcase_add_test(tc, filter_leaves_out_what_it_refuses);
 	tcase_add_test(tc, a_filtered_get_looks_at_800_entries);
+	tcase_add_test(tc, bits_of_a_filter_change_nothing_but_its_cost);
+	tcase_add_test(tc, a_get_that_skips_goes_twenty_times_as_far);
 	tcase_add_test(tc, nothing_is_seen_before_its_watermark);
 	tcase_add_test(tc, a_closed_store_serves_the_same_after_open);
 	tcase_add_loop_test(tc, a_message_is_found_only_where_it_begins, 0, (int)COUNT_OF(places));
