@@ -219,6 +219,13 @@ int64_t io_file_time_ms(const char *path)
 	return stat(path, &st) < 0 ? -1 : (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 
+enum rc io_set_file_time(const char *path, int64_t ms)
+{
+	struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000}, both[2] = {t, t};
+
+	return utimensat(AT_FDCWD, path, both, 0) < 0 ? rc_from_errno(errno) : RC_OK;
+}
+
 enum rc io_space(const char *path, struct io_space *space)
 {
 	struct statvfs fs;

@@ -62,6 +62,7 @@ enum rc io_sync_all(const char *path) MUST_USE;     /* everything of the file sy
 enum rc io_make_folders(const char *path) MUST_USE; /* with parents; 0755 */
 int64_t io_file_size(int fd);                       /* -1: errno */
 int64_t io_file_time_ms(const char *path);          /* last change, ms since 1970; -1: not there */
+enum rc io_set_file_time(const char *path, int64_t ms) MUST_USE;
 
 struct io_space {
 	double used_ratio;        /* used of what an ordinary user can use, as Apache UtilAll.getDiskPartitionSpaceUsedPercent */

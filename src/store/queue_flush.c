@@ -97,6 +97,7 @@ static void part_written(struct flush_part *p)
 	struct queue_table *t = queue_table_of(q);
 
 	if (p->rc == RC_OK) {
+		queue_stamp_files(q, p->from, p->to);
 		t->unfiled -= p->to - q->filed;
 		queue_mark_unsynced(q, q->filed);
 		q->filed = p->to;

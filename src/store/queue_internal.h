@@ -127,6 +127,9 @@ void queue_tails_trim(struct queue_table *t);  /* to QUEUE_TAILS_BYTES */
 void queue_touch(struct store_queue *q);       /* used now */
 void queue_mark_dirty(struct store_queue *q);
 void queue_mark_unsynced(struct store_queue *q, int64_t from);
+/* Entries [from, to) stand in the files now, and in the tail still. Apache 4.9 chooses the file to search for a time by the files' times of change
+ * (MappedFileQueue.getMappedFileByTime): a full one gets the store time of its last message. */
+void queue_stamp_files(struct store_queue *q, int64_t from, int64_t to);
 enum rc queue_write_now(struct store_queue *q);   /* what is not filed, in place; recovery and close */
 void queue_job_ended(struct store_queue *q);      /* q->jobs - 1; frees a deleted queue with its last job */
 void queue_topic_drop(struct queue_topic *topic); /* frees it when its last queue is gone */

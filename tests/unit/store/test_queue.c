@@ -774,6 +774,60 @@ START_TEST(times_find_their_offsets)
 }
 END_TEST
 
+/* Apache 4.9 MappedFileQueue.getMappedFileByTime: the first file that was changed at that time or later, else the last one. */
+static int64_t file_of_4_9(int64_t ms, int files)
+{
+	for (int i = 0; i < files - 1; i++) {
+		char *path = queue_path("T", 0, i * 100);
+		int64_t changed = io_file_time_ms(path);
+
+		free(path);
+		ck_assert_int_gt(changed, 0);
+		if (changed >= ms)
+			return i;
+	}
+	return files - 1;
+}
+
+static void check_file_times(const int64_t *ms, int count)
+{
+	for (int i = 0; i < count; i++)
+		ck_assert_msg(file_of_4_9(ms[i], count / 100 + 1) == i / 100, "message %d: file %d", i,
+			      (int)file_of_4_9(ms[i], count / 100 + 1));
+}
+
+/* _i: the files are written as time goes by, or made again from the log long after. */
+START_TEST(files_have_the_time_of_their_last_message)
+{
+	char *folder = rig_path(r, "consumequeue");
+	int64_t ms[450];
+
+	r->config.sync_flush = _i == 2;
+	rig_open(r);
+	for (int i = 0; i < 450; i++) {
+		ms[i] = (int64_t)r->wall;
+		rig_send(r, "T", 0, "x");
+		rig_turn(r);
+		if (i % 70 == 13)
+			rig_elapse(r, 1500);
+		r->wall += 37;
+	}
+	if (_i == 1) {
+		rig_kill(r);
+		test_folder_remove(folder);
+		r->wall += 86400000;
+		rig_open(r);
+	}
+	rig_elapse(r, 5000);
+	check_file_times(ms, 450);
+	rig_close(r);
+	check_file_times(ms, 450);
+	rig_open(r);
+	check_file_times(ms, 450);
+	free(folder);
+}
+END_TEST
+
 Suite *suite_queue(void)
 {
 	Suite *s = suite_create("queue");
@@ -791,6 +845,7 @@ Suite *suite_queue(void)
 	tcase_add_test(tc, larger_files_stop_the_start);
 	tcase_add_loop_test(tc, rubbish_in_the_files_is_survived, 0, 40);
 	tcase_add_test(tc, files_are_apaches);
+	tcase_add_loop_test(tc, files_have_the_time_of_their_last_message, 0, 3);
 	tcase_add_loop_test(tc, a_queue_that_begins_late_is_filled_up, 0, (int)COUNT_OF(begins));
 	tcase_add_test(tc, put_says_what_is_there_and_what_is_missing);
 	tcase_add_loop_test(tc, entries_are_the_same_wherever_they_stand, 0, 4);
