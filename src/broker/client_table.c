@@ -263,7 +263,6 @@ void client_table_end_turn(struct client_table *t)
 static void free_group(struct client_table *t, struct client_group *g)
 {
 	struct stored *s, *next;
-	struct group *config;
 
 	if (!g->is_consumer) {
 		HASH_DEL(t->producers, g);
@@ -275,9 +274,6 @@ static void free_group(struct client_table *t, struct client_group *g)
 	list_remove(&as_consumer(g)->dirty);
 	HASH_ITER (hh, as_consumer(g)->subscriptions, s, next)
 		drop_stored(t, as_consumer(g), s);
-	config = t->broker->groups ? group_find(t->broker->groups, g->name) : NULL;
-	if (config != NULL)
-		config->consumers = NULL;
 	log_info("broker", "group '%s': last consumer is gone", g->name.at);
 	free((char *)g->name.at);
 	free(as_consumer(g));
@@ -449,14 +445,11 @@ static struct member *join(struct client_table *t, struct client_group *g, const
 static struct consumer_group *make_consumer_group(struct client_table *t, struct slice name)
 {
 	struct consumer_group *g = mem_zalloc(sizeof(*g));
-	struct group *config = group_find(t->broker->groups, name);
 
 	g->base.name = (struct slice){slice_dup(name), name.len};
 	g->base.is_consumer = true;
 	list_init(&g->dirty);
 	HASH_ADD_KEYPTR(hh, t->consumers, g->base.name.at, g->base.name.len, &g->base);
-	if (config != NULL)
-		config->consumers = g;
 	return g;
 }
 

@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/broker_config.h"
-#include "broker/client_table.h"
 #include "broker/state_files.h"
 #include "broker/topic_table.h"
 
@@ -112,12 +111,6 @@ static void changed(struct broker *b)
 	state_file_mark(b->state_files, GROUPS_FILE);
 }
 
-/* A group that comes (back) while members of that name are online finds them. */
-static void link_consumers(struct broker *b, struct group *g)
-{
-	g->consumers = b->clients ? consumer_group_find(b->clients, g->name) : NULL;
-}
-
 struct group *group_find_or_create(struct broker *b, struct slice name)
 {
 	struct group *g = group_find(b->groups, name);
@@ -132,7 +125,6 @@ struct group *group_find_or_create(struct broker *b, struct slice name)
 	g = add(b->groups, name);
 	if (g == NULL)
 		return NULL;
-	link_consumers(b, g);
 	log_info("broker", "group '%s': made by a client", g->name.at);
 	changed(b);
 	return g;
@@ -384,7 +376,6 @@ static void set_config(struct group *g, const struct group *from)
 	*g = *from;
 	g->name = old.name;
 	g->is_system = old.is_system;
-	g->consumers = old.consumers;
 }
 
 enum rc group_put_object(struct broker *b, const cJSON *object, struct arena *arena, const char **why)
@@ -423,7 +414,6 @@ enum rc group_put_object(struct broker *b, const cJSON *object, struct arena *ar
 			*why = "this broker has as many groups as it takes";
 			return RC_BUSY;
 		}
-		link_consumers(b, g);
 	}
 	config.retry_policy_json = kept_json(object, "groupRetryPolicy");
 	config.subscription_data_json = kept_json(object, "subscriptionDataSet");

@@ -29,7 +29,6 @@ struct group {
 	char *retry_policy_json;      /* as it came; NULL: {"type":"CUSTOMIZED"} */
 	char *subscription_data_json; /* as it came; NULL: absent */
 	struct topic_attribute *attributes;
-	void *consumers; /* client_table's group of live consumers, NULL when none */
 };
 
 enum rc group_table_new(struct broker *b, struct group_table **out, char **error);
