@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/host_info.h"
 #include "base/log.h"
@@ -134,10 +137,26 @@ bool program_load(const struct config_schema *schema, void *config, const char *
 	return rc == RC_OK;
 }
 
+#define LARGE_BYTES (512 * 1024)     /* blocks from here on are the kernel's, and go back to it when they are freed */
+#define TRIM_BYTES (2 * 1024 * 1024) /* so much may stay free at the end of the heap */
+#define HEAPS 2                      /* the loop's and one for all workers */
+
+/* Left alone, glibc keeps up to 64 MiB free after a burst, because each large block that is freed makes it keep more; and each worker thread
+ * has a heap of its own. */
+static void limit_free_memory(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	(void)mallopt(M_ARENA_MAX, HEAPS);
+#endif
+}
+
 void program_prepare(void)
 {
 	struct rlimit files;
 
+	limit_free_memory();
 	signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max)
 		return;
