@@ -258,6 +258,7 @@ enum rc commit_log_open(struct commit_log *log, const char *folder, int64_t segm
 		*error = mem_printf("store: make folder '%s': %s", folder, rc_text(rc));
 		return rc;
 	}
+	removal_init(&log->removal, log->folder, ex);
 	names = list_names(folder, &count, &rc);
 	if (rc != RC_OK)
 		*error = mem_printf("store: list folder '%s': %s", folder, rc_text(rc));
@@ -280,6 +281,7 @@ void commit_log_close(struct commit_log *log)
 	if (log->spare)
 		segment_drop(log->spare);
 	free(log->spare_job);
+	removal_fini(&log->removal);
 	free(log->segments);
 	free(log->folder);
 	free(log->parts);
@@ -464,7 +466,7 @@ enum rc commit_log_cut(struct commit_log *log, int64_t end, bool scrub)
 			log->spare = seg;
 			continue;
 		}
-		segment_delete(seg, NULL);
+		segment_remove(seg);
 	}
 	if (log->count == 0)
 		log->min = end;
@@ -477,11 +479,13 @@ size_t commit_log_delete_before(struct commit_log *log, int64_t offset)
 {
 	size_t gone = 0;
 
+	if (log->removal.is_running)
+		return 0; /* the next round will do */
 	while (gone + 1 < log->count && segment_end(log->segments[gone]) <= offset &&
 	       segment_end(log->segments[gone]) <= log->flushed)
 		gone++;
 	for (size_t i = 0; i < gone; i++)
-		segment_delete(log->segments[i], log->ex);
+		removal_add(&log->removal, log->segments[i]);
 	log->count -= gone;
 	memmove(log->segments, log->segments + gone, log->count * sizeof(struct segment *));
 	if (log->count)

@@ -13,6 +13,7 @@
 #include "base/job.h"
 #include "base/rc.h"
 #include "store/segment.h"
+#include "store/segment_removal.h"
 
 struct store;
 
@@ -39,6 +40,7 @@ struct commit_log {
 	struct segment *spare;
 	struct segment_job *spare_job;
 	uint64_t uses;
+	struct segment_removal removal; /* of those that left the log */
 };
 
 /* ---- for readers ---- */
@@ -73,7 +75,8 @@ const uint8_t *commit_log_staged_bytes(const struct commit_log *log, int64_t at)
 enum rc commit_log_cut(struct commit_log *log, int64_t end, bool scrub);
 /* The segment that holds `at`, opened, or NULL. Not held: for the core's own use. */
 struct segment *commit_log_segment(struct commit_log *log, int64_t at);
-/* Take the whole segments below `offset` out of the log (never the last one); returns how many. min moves on. */
+/* Take the whole segments below `offset` out of the log (never the last one); returns how many. min moves on. Their files are
+ * log->removal's. */
 size_t commit_log_delete_before(struct commit_log *log, int64_t offset);
 
 #endif

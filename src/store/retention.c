@@ -103,8 +103,8 @@ static void drop_held(struct retention *r)
 	r->count = 0;
 }
 
-/* The segments are let go of first, so that their files go before the consume queue files: a crash in between leaves entries that point
- * below the log, which every reader expects, and never messages that no queue knows. */
+/* The log's files go before the consume queue files: a crash in between leaves entries that point below the log, which every reader
+ * expects, and never messages that no queue knows. */
 static void delete_segments(struct retention *r, size_t n)
 {
 	struct store *s = r->store;
@@ -120,9 +120,17 @@ static void delete_segments(struct retention *r, size_t n)
 		return;
 	log_info("store", "%zu commit log segments from %lld to %lld are deleted, disk used %.0f%%", gone, (long long)before,
 		 (long long)s->log.min, 100 * worst_ratio(r));
-	queue_table_delete_before(s->queues, s->log.min);
+}
+
+/* Only now, see segment_removal.h. */
+static void on_gone(void *ctx)
+{
+	struct store *s = ctx;
+	int64_t below = removal_begin(&s->log.removal, s->log.min);
+
+	queue_table_delete_before(s->queues, below);
 	if (s->index)
-		index_delete_before(s->index, s->log.min);
+		index_delete_before(s->index, below);
 }
 
 /* ---- looking ---- */
@@ -143,7 +151,8 @@ static void next_look(struct retention *r)
 	struct store *s = r->store;
 
 	timer_start(s->timers, &r->timer,
-		    s->state == STORE_FULL || r->has_more ? RETENTION_FULL_INTERVAL_MS : RETENTION_INTERVAL_MS);
+		    s->state == STORE_FULL || r->has_more || s->log.removal.count > 0 ? RETENTION_FULL_INTERVAL_MS
+										      : RETENTION_INTERVAL_MS);
 }
 
 static void look_done(struct job *job)
@@ -159,6 +168,7 @@ static void look_done(struct job *job)
 	if (r->manual_rounds > 0)
 		r->manual_rounds--;
 	drop_held(r);
+	removal_run(&r->store->log.removal);
 	r->is_looking = false;
 	next_look(r);
 }
@@ -207,6 +217,8 @@ struct retention *retention_create(struct store *s)
 				.job = {.run = look_run, .done = look_done},
 				.log_folder = mem_strdup(s->log.folder),
 				.root = mem_strdup(s->config.root)};
+	s->log.removal.on_gone = on_gone;
+	s->log.removal.ctx = s;
 	look_run(&r->job);
 	if (r->rc == RC_OK)
 		judge_space(r);

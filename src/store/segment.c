@@ -1,4 +1,4 @@
-/* Happy path: opened at first use, read and written at offsets of the log, closed and perhaps unlinked by the last holder.
+/* Happy path: opened at first use, read and written at offsets of the log, closed by the last holder.
  * Failure: every call answers with a code; who asked decides. */
 #include "store/segment.h"
 
@@ -50,38 +50,20 @@ static void segment_free(struct segment *seg)
 	free(seg);
 }
 
-static void remove_run(struct job *job)
-{
-	struct segment *seg = CONTAINER_OF(job, struct segment, job);
-	enum rc rc = io_unlink(seg->path);
-
-	io_close(seg->fd); /* the blocks are freed here */
-	if (rc != RC_OK)
-		log_error("store", "remove '%s': %s", seg->path, rc_text(rc));
-}
-
-static void remove_done(struct job *job) { segment_free(CONTAINER_OF(job, struct segment, job)); }
-
 void segment_drop(struct segment *seg)
 {
 	if (--seg->holders > 0)
 		return;
-	seg->job = (struct job){.run = remove_run, .done = remove_done};
-	if (seg->is_deleted && seg->ex) {
-		executor_submit(seg->ex, LANE_FILES, &seg->job);
-		return;
-	}
-	if (seg->is_deleted)
-		remove_run(&seg->job);
-	else
-		io_close(seg->fd);
+	io_close(seg->fd);
 	segment_free(seg);
 }
 
-void segment_delete(struct segment *seg, struct executor *ex)
+void segment_remove(struct segment *seg)
 {
-	seg->is_deleted = true;
-	seg->ex = ex;
+	enum rc rc = io_unlink(seg->path);
+
+	if (rc != RC_OK)
+		log_error("store", "remove '%s': %s", seg->path, rc_text(rc));
 	segment_drop(seg);
 }
 

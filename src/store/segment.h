@@ -2,9 +2,7 @@
  *
  *   commitlog/00000000001073741824: bytes [base, base + bytes) of the log, allocated whole, full size from its first moment
  *
- * Reference-counted: the log holds one, each reader that leaves the core one. The file of a deleted segment goes with the last
- * segment_drop, on LANE_FILES (to free a gigabyte's blocks takes a while). No reader can hang on to one, so that Apache's
- * destroyMapedFileIntervalForcibly has nothing to force here.
+ * Reference-counted: the log holds one, each reader that leaves the core one. segment_removal.h takes the file away.
  * Thread: hold and drop on the core; read, write, sync: any, while held. Memory: segment_create .. last drop. */
 #ifndef STORE_SEGMENT_H
 #define STORE_SEGMENT_H
@@ -23,12 +21,9 @@ struct segment {
 	int fd; /* -1 until the first use after a start */
 	/* core only */
 	int holders;
-	bool is_deleted;      /* out of the log; file goes with the last holder */
 	bool folder_is_dirty; /* its name is not yet known to be on the device */
 	bool is_allocated;    /* its blocks were asked for */
 	uint64_t last_use;
-	struct executor *ex; /* of a deleted one */
-	struct job job;
 };
 
 /* An existing file; it is opened at first use. Takes a copy of path. */
@@ -38,8 +33,7 @@ enum rc segment_create(const char *folder, int64_t base, int64_t bytes, bool all
 enum rc segment_open(struct segment *seg); /* make sure that fd is there; core */
 void segment_hold(struct segment *seg);
 void segment_drop(struct segment *seg);
-/* Takes the log's reference. ex NULL: the file goes inside the last drop (start-up). Core. */
-void segment_delete(struct segment *seg, struct executor *ex);
+void segment_remove(struct segment *seg); /* unlinks its file now and takes the log's reference: start-up */
 
 /* n bytes at log offset `at`, all inside. RC_OK; RC_PENDING (nowait, and not in the page cache); RC_IO. */
 enum rc segment_read(const struct segment *seg, int64_t at, void *dest, size_t n, bool nowait);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "store/io.h"
@@ -27,6 +28,21 @@ static int statvfs_(const char *path, struct statvfs *fs)
 	*fs = (struct statvfs){.f_frsize = 4096, .f_blocks = (fsblkcnt_t)(100 * GIB / 4096)};
 	fs->f_bfree = fs->f_bavail = fs->f_blocks * (fsblkcnt_t)(100 - used_percent) / 100;
 	return 0;
+}
+
+static int unlink_all_but_second(const char *path)
+{
+	if (strstr(path, "00000000000000065536") == NULL)
+		return unlink(path);
+	errno = EIO;
+	return -1;
+}
+
+static int fsync_fails(int fd)
+{
+	(void)fd;
+	errno = EIO;
+	return -1;
 }
 
 static void setup(void)
@@ -137,12 +153,55 @@ START_TEST(a_segment_that_is_read_stays_until_it_is_let_go)
 	rig_run_all(r);
 	ck_assert_uint_eq(r->store->log.count, 3);
 	ck_assert(rig_exists(r, "commitlog/00000000000000000000"));
-	ck_assert(!rig_exists(r, "commitlog/00000000000000065536"));
+	ck_assert(rig_exists(r, "commitlog/00000000000000065536")); /* a gap would stop the next start */
 	ck_assert_int_eq(segment_read(seg, 0, bytes, sizeof(bytes), false), RC_OK);
 	ck_assert_int_eq(commit_log_read(&r->store->log, 0, bytes, sizeof(bytes), false), RC_NOT_FOUND);
 	segment_drop(seg);
-	rig_run_all(r);
+	rig_elapse(r, RETENTION_FULL_INTERVAL_MS);
 	ck_assert(!rig_exists(r, "commitlog/00000000000000000000"));
+	ck_assert(!rig_exists(r, "commitlog/00000000000000065536"));
+	ck_assert_int_eq(rig_min(r, "T", 0), 6);
+}
+END_TEST
+
+/* The file of the second segment cannot be removed: the third one's must not go either. */
+START_TEST(what_cannot_be_removed_is_tried_again_before_what_follows)
+{
+	used_percent = 87;
+	shim.unlink = unlink_all_but_second;
+	io_set_calls(&shim);
+	rig_elapse(r, RETENTION_INTERVAL_MS + 100);
+	ck_assert_uint_eq(r->store->log.count, 1);
+	ck_assert(!rig_exists(r, "commitlog/00000000000000000000"));
+	ck_assert(rig_exists(r, "commitlog/00000000000000065536"));
+	ck_assert(rig_exists(r, "commitlog/00000000000000131072"));
+	rig_kill(r);
+	rig_open(r);
+	ck_assert_uint_eq(r->store->log.count, 4);
+	ck_assert_int_eq(rig_min(r, "T", 0), 3);
+	shim.unlink = unlink;
+	io_set_calls(&shim);
+	rig_elapse(r, RETENTION_INTERVAL_MS + 100);
+	ck_assert_uint_eq(r->store->log.count, 1);
+	ck_assert(!rig_exists(r, "commitlog/00000000000000196608"));
+	ck_assert_int_eq(rig_min(r, "T", 0), 12);
+}
+END_TEST
+
+/* A loss of power may bring back what was unlinked while its folder is not synced. */
+START_TEST(queue_files_stay_until_the_log_is_known_to_be_shorter)
+{
+	shim.fsync = fsync_fails;
+	io_set_calls(&shim);
+	used_percent = 87;
+	rig_elapse(r, RETENTION_INTERVAL_MS + 100);
+	ck_assert_uint_eq(r->store->log.count, 1);
+	ck_assert(!rig_exists(r, "commitlog/00000000000000000000"));
+	ck_assert_int_eq(rig_min(r, "T", 0), 0);
+	shim.fsync = fsync;
+	io_set_calls(&shim);
+	rig_elapse(r, RETENTION_FULL_INTERVAL_MS);
+	ck_assert_int_eq(rig_min(r, "T", 0), 12);
 }
 END_TEST
 
@@ -184,6 +243,8 @@ Suite *suite_retention(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, a_round_deletes_what_it_should, 0, (int)COUNT_OF(rounds));
 	tcase_add_test(tc, a_segment_that_is_read_stays_until_it_is_let_go);
+	tcase_add_test(tc, what_cannot_be_removed_is_tried_again_before_what_follows);
+	tcase_add_test(tc, queue_files_stay_until_the_log_is_known_to_be_shorter);
 	tcase_add_test(tc, freed_space_makes_it_writable_again);
 	tcase_add_test(tc, a_full_disk_at_the_start_is_seen);
 	suite_add_tcase(s, tc);
