@@ -502,6 +502,9 @@ static void put_store(struct json_writer *w, const struct broker *b, struct aren
 	put_number(w, "remainTransientStoreBufferNumbs", 0);
 	put_text(w, "remainHowManyDataToCommit", "0 B");
 	put_text(w, "remainHowManyDataToFlush", readable_bytes(arena, (double)(f.written - f.flushed)));
+	put_text(w, "storeState", f.is_writable ? "writable" : f.is_broken ? "read-only until restart" : "read-only for now");
+	put_text(w, "storeWhyReadOnly", f.why_read_only);
+	put_number(w, "damagedMessages", (int64_t)f.damaged_messages);
 }
 
 static void put_put_statistics(struct json_writer *w, const struct broker *b)

@@ -1,5 +1,6 @@
-/* Happy path: each step begins the next. Failure: queues or index that are full are tried again in the next round; an fsync that failed
- * freezes the checkpoint where it is, so that the next start rebuilds from there. */
+/* Happy path: each step begins the next. Failure: queues or index that are full are tried again in the next round; a write or an
+ * fsync that failed for another reason freezes the checkpoint where it is, so that the next start rebuilds from there. In either case the
+ * store takes no messages meanwhile: what stands in memory only must not grow for ever. */
 #include "store/checkpointer.h"
 
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/stall.h"
+#include "store/flush.h"
 #include "store/index.h"
 #include "store/queue_table.h"
 #include "store/store_internal.h"
@@ -17,9 +19,10 @@ static bool step_failed(struct checkpointer *c, enum rc rc, const char *what)
 {
 	if (rc == RC_OK)
 		return false;
-	log_error("store", "flush %s: %s", what, rc_text(rc));
+	log_error("store", "%s: %s", what, rc_text(rc));
 	if (rc != RC_DISK_FULL && rc != RC_TOO_MANY_FILES)
 		c->is_frozen = true;
+	flush_failed(c->store, rc, what);
 	round_ends(c);
 	return true;
 }
@@ -35,11 +38,10 @@ static void checkpoint_done(struct job *job)
 {
 	struct checkpointer *c = CONTAINER_OF(job, struct checkpointer, job);
 
-	if (c->rc != RC_OK)
-		log_error("store", "write '%s': %s", c->path, rc_text(c->rc));
-	else
-		c->saved = c->next;
-	if (c->rc == RC_OK && c->store->index)
+	if (step_failed(c, c->rc, "write checkpoint"))
+		return;
+	c->saved = c->next;
+	if (c->store->index)
 		index_release(c->store->index, c->saved.index_ms);
 	round_ends(c);
 }
@@ -68,7 +70,7 @@ static void on_index(struct store *s, enum rc rc)
 {
 	struct checkpointer *c = &s->checkpointer;
 
-	if (step_failed(c, rc, "index"))
+	if (step_failed(c, rc, "flush index"))
 		return;
 	fill(c);
 	executor_submit(s->ex, LANE_FILES, &c->job);
@@ -76,7 +78,7 @@ static void on_index(struct store *s, enum rc rc)
 
 static void on_queues(struct store *s, enum rc rc)
 {
-	if (step_failed(&s->checkpointer, rc, "consume queues"))
+	if (step_failed(&s->checkpointer, rc, "flush consume queues"))
 		return;
 	if (s->index)
 		index_flush(s->index, true, on_index);

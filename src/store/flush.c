@@ -64,7 +64,11 @@ static void state_is(struct store *s, enum store_state state, const char *what, 
 		return;
 	s->state = state;
 	mem_format(s->why, sizeof(s->why), "%s: %s", what, rc_text(rc));
-	log_error("store", "read-only%s: %s", state == STORE_FULL ? " until space is freed" : " until restart", s->why);
+	log_error("store", "read-only until %s: %s",
+		  state == STORE_BROKEN ? "restart"
+		  : rc == RC_DISK_FULL  ? "space is freed"
+					: "the next attempt",
+		  s->why);
 }
 
 void flush_break(struct store *s, enum rc rc, const char *what)
@@ -74,12 +78,21 @@ void flush_break(struct store *s, enum rc rc, const char *what)
 	refuse(&s->wait_flushed, s->log.flushed, RC_IO);
 }
 
-void flush_full(struct store *s, const char *what)
+void flush_full(struct store *s, enum rc rc, const char *what)
 {
-	state_is(s, STORE_FULL, what, RC_DISK_FULL);
-	retention_full(s->retention);
+	state_is(s, STORE_FULL, what, rc);
+	if (s->retention)
+		retention_full(s->retention);
 	refuse(&s->wait_written, s->log.written, RC_DISK_FULL);
 	refuse(&s->wait_flushed, s->log.written, RC_DISK_FULL); /* what is written may still be flushed */
+}
+
+void flush_failed(struct store *s, enum rc rc, const char *what)
+{
+	if (rc == RC_DISK_FULL || rc == RC_TOO_MANY_FILES)
+		flush_full(s, rc, what);
+	else
+		flush_break(s, rc, what);
 }
 
 /* ---- one fdatasync ---- */

@@ -21,7 +21,9 @@ enum rc flush_now(struct store *s);     /* blocking, no job under way: store_clo
 
 /* A write or an fsync failed with rc: those that wait for more than the watermark reached are told so; the store takes no more. */
 void flush_break(struct store *s, enum rc rc, const char *what);
-/* No space: the same, but writable again when retention finds space. */
-void flush_full(struct store *s, const char *what);
+/* No space, or no descriptor: the same, but tried again when retention finds space. */
+void flush_full(struct store *s, enum rc rc, const char *what);
+/* One or the other, as rc says: after RC_DISK_FULL and RC_TOO_MANY_FILES a write can be tried again. */
+void flush_failed(struct store *s, enum rc rc, const char *what);
 
 #endif

@@ -60,6 +60,14 @@ static double worst_ratio(const struct retention *r)
 	return r->log_space.used_ratio > r->root_space.used_ratio ? r->log_space.used_ratio : r->root_space.used_ratio;
 }
 
+/* A start on a full disk may have had no room for it. */
+static bool has_abort(struct store *s)
+{
+	if (!s->has_abort)
+		s->has_abort = store_abort_make(s->config.root) == RC_OK;
+	return s->has_abort;
+}
+
 static void judge_space(struct retention *r)
 {
 	struct store *s = r->store;
@@ -72,7 +80,7 @@ static void judge_space(struct retention *r)
 		mem_format(s->why, sizeof(s->why), "disk used %.0f%%, over diskSpaceWarningLevelRatio %.0f%%",
 			   100 * worst_ratio(r), 100 * s->config.disk_warning_ratio);
 		log_error("store", "read-only until space is freed: %s", s->why);
-	} else if (s->state == STORE_FULL && !over && has_room(r)) {
+	} else if (s->state == STORE_FULL && !over && has_room(r) && has_abort(s)) {
 		s->state = STORE_WRITABLE;
 		log_info("store", "writable again: disk used %.0f%%", 100 * worst_ratio(r));
 	}

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -99,8 +100,10 @@ static enum rc open_parts(struct store *s, bool clean, char **error)
 	if (rc != RC_OK)
 		return rc;
 	rc = store_abort_make(s->config.root);
-	if (rc != RC_OK)
-		*error = mem_printf("store: write '%s/abort': %s", s->config.root, rc_text(rc));
+	s->has_abort = rc == RC_OK;
+	if (rc == RC_OK || rc == RC_DISK_FULL) /* consumers can go on */
+		return RC_OK;
+	*error = mem_printf("store: write '%s/abort': %s", s->config.root, rc_text(rc));
 	return rc;
 }
 
@@ -143,6 +146,8 @@ enum rc store_open(const struct store_config *config, struct executor *ex, struc
 	flush_start(s);
 	checkpointer_start(&s->checkpointer);
 	s->retention = retention_create(s);
+	if (!s->has_abort)
+		flush_full(s, RC_DISK_FULL, "write abort");
 	*out = s;
 	return RC_OK;
 }
@@ -196,10 +201,8 @@ static enum rc no_room(struct store *s, enum rc rc)
 	if (rc == RC_TOO_BIG)
 		return rc;
 	s->puts_failed++;
-	if (rc != RC_DISK_FULL)
-		return RC_IO;
-	flush_full(s, "create segment");
-	return rc;
+	flush_full(s, rc, "create segment");
+	return rc == RC_DISK_FULL ? rc : RC_IO;
 }
 
 enum rc store_append(struct store *s, struct store_queue *queue, const struct message *m, uint64_t wall_ms,
@@ -234,13 +237,25 @@ enum rc store_append(struct store *s, struct store_queue *queue, const struct me
 
 bool store_has_staged(const struct store *s) { return s->log.staged != s->log.written; }
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void write_stage(struct store *s)
 {
 	size_t staged = s->dispatch.tail - s->dispatch.written;
+	uint64_t began_us = now_us(), took_us;
 	enum rc rc;
 
 	(void)stall_at(STALL_APPEND, 0);
 	rc = commit_log_write(&s->log);
+	took_us = now_us() - began_us;
+	if (took_us > s->put_max_us)
+		s->put_max_us = took_us;
 	if (rc == RC_OK) {
 		(void)stall_at(STALL_DISPATCH, 0);
 		dispatch_written(s);
@@ -251,7 +266,7 @@ static void write_stage(struct store *s)
 	dispatch_undo(&s->dispatch);
 	s->puts_failed += staged;
 	if (rc == RC_DISK_FULL)
-		flush_full(s, "write commit log");
+		flush_full(s, rc, "write commit log");
 	else
 		flush_break(s, rc, "write commit log");
 }

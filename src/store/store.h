@@ -210,7 +210,8 @@ void store_delete_expired(struct store *s);
 /* ---- figures, for GET_BROKER_RUNTIME_INFO and metrics ---- */
 struct store_figures {
 	int64_t min_offset, staged, written, flushed; /* of the log */
-	uint64_t puts_total, put_bytes_total, puts_failed, put_max_us;
+	uint64_t puts_total, put_bytes_total, puts_failed;
+	uint64_t put_max_us;                             /* longest write of a turn's messages to the log */
 	double disk_ratio_commit_log, disk_ratio_queues; /* 0..1 used */
 	bool is_writable, is_broken;                     /* broken: what is not flushed never will be */
 	char why_read_only[128];

@@ -48,6 +48,7 @@ struct store {
 	struct retention *retention;
 
 	bool was_unclean; /* the stop before this start */
+	bool has_abort;   /* the file that says so to the next start; nothing is written without it */
 	enum store_state state;
 	char why[128]; /* of a state that is not STORE_WRITABLE */
 

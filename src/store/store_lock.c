@@ -43,6 +43,8 @@ enum rc store_lock_take(struct store_lock *l, const char *root, char **error)
 			*error = mem_printf("store: lock '%s': %s", path, rc_text(rc));
 	} else {
 		rc = io_write_at(l->fd, "lock", 4, 0);
+		if (rc == RC_DISK_FULL)
+			rc = RC_OK; /* the lock is what counts */
 		if (rc != RC_OK)
 			*error = mem_printf("store: write '%s': %s", path, rc_text(rc));
 	}
@@ -76,10 +78,13 @@ enum rc store_abort_make(const char *root)
 	enum rc rc = io_open(path, O_RDWR | O_CREAT | O_TRUNC, &fd);
 
 	mem_format(pid, sizeof(pid), "%ld", (long)getpid());
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		rc = io_write_at(fd, pid, strlen(pid), 0);
-	if (rc == RC_OK)
-		rc = io_sync(fd);
+		if (rc == RC_OK || rc == RC_DISK_FULL)
+			rc = io_sync(fd);
+		if (rc == RC_DISK_FULL)
+			rc = RC_OK; /* that it is there is what counts */
+	}
 	io_close(fd);
 	if (rc == RC_OK)
 		rc = io_sync_folder(root);

@@ -20,6 +20,7 @@ enum rc store_lock_take(struct store_lock *l, const char *root, char **error);
 void store_lock_release(struct store_lock *l);
 
 bool store_abort_exists(const char *root);
+/* RC_DISK_FULL: not even its name could be made. Without room for the process id it is empty. */
 enum rc store_abort_make(const char *root);
 enum rc store_abort_remove(const char *root);
 

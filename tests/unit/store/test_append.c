@@ -383,7 +383,7 @@ START_TEST(a_failed_fdatasync_is_final)
 }
 END_TEST
 
-START_TEST(a_segment_that_cannot_be_made_refuses_only_that_message)
+START_TEST(a_segment_that_cannot_be_made_is_tried_again)
 {
 	char body[30000];
 	struct append_result a;
@@ -393,7 +393,13 @@ START_TEST(a_segment_that_cannot_be_made_refuses_only_that_message)
 		ck_assert_int_eq(rig_try_send(r, "T", 0, (struct slice){body, sizeof(body)}, &a), RC_OK);
 	fault_set(FAULT_OPEN, "/commitlog/", 1, EMFILE);
 	ck_assert_int_eq(rig_try_send(r, "T", 0, (struct slice){body, sizeof(body)}, &a), RC_IO);
+	ck_assert(!store_is_writable(r->store));
+	ck_assert_ptr_nonnull(strstr(r->store->why, "create segment"));
 	fault_clear();
+	ck_assert_int_eq(rig_try_send(r, "T", 0, (struct slice){body, sizeof(body)}, &a), RC_DISK_FULL);
+	rig_turn(r);
+	ck_assert_int_eq(rig_max(r, "T", 0), 2);
+	rig_elapse(r, 1000);
 	ck_assert_int_eq(rig_try_send(r, "T", 0, (struct slice){body, sizeof(body)}, &a), RC_OK);
 	rig_turn(r);
 	ck_assert_int_eq(a.queue_offset, 2);
@@ -420,7 +426,7 @@ Suite *suite_append(void)
 	tcase_add_test(tc, async_flush_waits_for_its_interval_and_pages);
 	tcase_add_loop_test(tc, a_failed_write_counts_for_nothing, 0, (int)COUNT_OF(write_errors));
 	tcase_add_test(tc, remains_of_a_failed_write_do_not_come_back);
-	tcase_add_test(tc, a_segment_that_cannot_be_made_refuses_only_that_message);
+	tcase_add_test(tc, a_segment_that_cannot_be_made_is_tried_again);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(sync, 60);
 	tcase_add_checked_fixture(sync, setup_sync, teardown);
