@@ -331,6 +331,30 @@ START_TEST(a_server_without_connections_ends)
 }
 END_TEST
 
+/* A failed start: nothing but loop_fini runs its loop any more. */
+START_TEST(a_server_that_cannot_listen_ends_with_its_loop)
+{
+	struct server_options o;
+	struct server *second;
+	struct loop loop;
+	bool is_closed = false;
+	char *error = NULL;
+
+	start(NULL);
+	toy_defaults(&o);
+	loop_init(&loop);
+	second = server_new(&loop, &o);
+	ck_assert_int_ne(server_listen(second, "127.0.0.1", server_port(toy.server, 0), false, "listenPort", &error), RC_OK);
+	free(error);
+	server_close(second, 0, on_closed, &is_closed);
+	loop_fini(&loop);
+	ck_assert(is_closed);
+	server_free(second);
+	server_close(toy.server, TOY_WAIT_MS, on_closed, &toy.is_closed);
+	end();
+}
+END_TEST
+
 Suite *suite_net(void)
 {
 	Suite *s = suite_create("network threads");
@@ -351,6 +375,7 @@ Suite *suite_net(void)
 	tcase_add_test(ends, a_close_answers_what_was_read);
 	tcase_add_test(ends, a_close_does_not_wait_longer_than_its_grace);
 	tcase_add_test(ends, a_server_without_connections_ends);
+	tcase_add_test(ends, a_server_that_cannot_listen_ends_with_its_loop);
 	suite_add_tcase(s, ends);
 	return s;
 }
