@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import time
 from statistics import median
 
 import loads
@@ -13,6 +14,8 @@ from loads import CannotRun, Failed
 from rows import MANY_TOPICS, ROWS, STAGES, WARM_UP
 
 WARM_UP_TRIES = 3
+WARM_UP_LEAST_CPU = 0.3                 # of a processor, on the average: less has not been compiled enough, and comes again
+BOOT_ESTIMATE, TURN_ESTIMATE = 8, 1.5   # seconds beside the loads themselves: of a stage, of a turn
 
 
 class Pace:
@@ -28,6 +31,20 @@ class Pace:
         # 17 k in the fifth, 45 k from the fifteenth on), and needs less for further ones. Ours has nothing to compile.
         self.first_warm_up, self.further_warm_up = (12, 3) if quick else (20, 15)
         self.own_warm_up = 1 if quick else 2
+        self.limit = 60 * (options.minutes or (5 if quick else 20))
+
+    def rounds_of(self, row):
+        usual = self.java_rounds if row.kind == "java" else self.rounds
+        return min(usual, row.rounds) if row.rounds else usual
+
+    def times_of(self, row):
+        """Seconds measured, and of the same load before."""
+        if row.kind == "java":
+            return self.java_seconds, self.java_warm_up
+        return max(1, round(self.seconds * (row.seconds or 1))), row.warm_up
+
+    def estimate(self, row, rounds, makes):
+        return makes * (rounds * (sum(self.times_of(row)) + TURN_ESTIMATE) + (5 if row.prepare else 0))
 
 
 class Bench:
@@ -36,6 +53,8 @@ class Bench:
         self.run_folder = work / f"run-{os.getpid()}"
         self.pace = Pace(options)
         self.fdatasync_us = []
+        self.begin = time.monotonic()
+        self.to_come = []               # rows after the one that runs
         self.lib = self.class_path = None
 
     def prepare(self, rows):
@@ -52,7 +71,8 @@ class Bench:
     def make(self, name, stage):
         heap = {"mqbroker": self.o.heap, "mqnamesrv": self.o.heap if stage == "namesrv" else "512m"}
         commands = makes.fusee_commands(self.o.programs) if name == "fusee" else makes.apache_commands(self.lib, heap)
-        return makes.Make(name, self.run_folder / f"{name}-{stage}", commands, STAGES[stage], MANY_TOPICS if stage == "many" else ())
+        return makes.Make(name, self.run_folder / f"{name}-{stage}", commands, STAGES[stage], MANY_TOPICS if stage == "many" else (),
+                          has_broker=stage != "namesrv")
 
     def stage_warm_up(self, stage):
         if stage == "async":
@@ -63,7 +83,24 @@ class Bench:
             return [(next(r for r in ROWS if r.stage == "namesrv").load, "namesrv")]
         return []                       # idle connections: that they join is warm-up enough
 
+    # ---- time ----
+
+    def estimate_stage(self, stage):
+        p = self.pace
+        kinds = len(self.stage_warm_up(stage))
+        return BOOT_ESTIMATE + (p.first_warm_up + (kinds - 1) * p.further_warm_up + kinds * p.own_warm_up if kinds else 0)
+
+    def rounds_now(self, row):
+        """The usual rounds, or fewer when what is still to come would not end within the limit."""
+        n, makes_count = self.pace.rounds_of(row), len(self.o.makes)
+        stages = {r.stage for r in self.to_come} - {row.stage}
+        rest = sum(self.estimate_stage(s) for s in stages) + sum(self.pace.estimate(r, self.pace.rounds_of(r), makes_count) for r in self.to_come)
+        while n > 1 and time.monotonic() - self.begin + self.pace.estimate(row, n, makes_count) + rest > self.pace.limit:
+            n -= 1
+        return n
+
     def run(self, rows):
+        self.begin, self.to_come = time.monotonic(), [r for s in STAGES for r in rows if r.stage == s]
         for stage in STAGES:
             chosen = [r for r in rows if r.stage == stage]
             if not chosen:
@@ -72,6 +109,7 @@ class Bench:
             try:
                 self.run_stage(stage, chosen)
             except (makes.DidNotStart, OSError) as e:
+                self.to_come = [r for r in self.to_come if r not in chosen]
                 for row in chosen:
                     row.done.setdefault("failed", {}).setdefault("both", str(e) or type(e).__name__)
                 self.say(f"  {e}")
@@ -94,14 +132,21 @@ class Bench:
         """Each kind of load; one that fails is tried again, and the others come all the same."""
         make.resume()
         for i, (load, port) in enumerate(self.stage_warm_up(stage)):
-            seconds = self.pace.own_warm_up if make.name == "fusee" else self.pace.further_warm_up if i else self.pace.first_warm_up
-            for attempt in range(WARM_UP_TRIES):
-                try:
-                    loads.run_load(self.command(load, getattr(make, port), seconds, 0), seconds)
-                    break
-                except Failed as e:
-                    self.say(f"  warm-up of {make.name}, {' '.join(load)}, attempt {attempt + 1}: {e}")
+            self.warm_up_with(make, load, getattr(make, port), self.pace.further_warm_up if i else self.pace.first_warm_up)
         make.pause()
+
+    def warm_up_with(self, make, load, server, seconds):
+        if make.name == "fusee":
+            seconds = self.pace.own_warm_up
+        cpu = 0
+        for attempt in range(WARM_UP_TRIES):
+            try:
+                figures = loads.run_load(self.command(load, server, seconds, 0), seconds)
+                cpu += figures["cpu_percent"] / 100 * figures["seconds"]
+            except Failed as e:
+                self.say(f"  warm-up of {make.name}, {' '.join(load)}, attempt {attempt + 1}: {e}")
+            if cpu >= (0 if make.name == "fusee" else WARM_UP_LEAST_CPU * seconds):
+                return
 
     def command(self, load, server, seconds, warm_up):
         return loads.mqbench_command(self.o.programs / "mqbench", load, server, seconds, warm_up)
@@ -112,8 +157,8 @@ class Bench:
         row.done = {"rounds": [], "failed": {}, "others": []}
         for make in pair if row.prepare else []:
             self.attempt(row, make, lambda: self.measure(make, self.command(row.prepare, getattr(make, row.port), 0, 0), 30))
-        limit = self.pace.java_rounds if row.kind == "java" else self.pace.rounds
-        for _ in range(min(limit, row.rounds) if row.rounds else limit):
+        self.to_come.remove(row)
+        for _ in range(self.rounds_now(row)):
             turn = {}
             row.done["rounds"].append(turn)
             row.done["others"].append(machine.others_cpu())
@@ -134,12 +179,12 @@ class Bench:
             return None
 
     def measure_row(self, row, make):
+        seconds, warm_up = self.pace.times_of(row)
         if row.kind == "java":
-            p = self.pace
-            return self.measure(make, loads.java_command(self.class_path, row.load, make, p.java_seconds, p.java_warm_up),
-                                p.java_seconds + p.java_warm_up)
-        seconds = max(1, round(self.pace.seconds * (row.seconds or 1)))
-        return self.measure(make, self.command(row.load, getattr(make, row.port), seconds, row.warm_up), seconds + row.warm_up)
+            command = loads.java_command(self.class_path, row.load, make, seconds, warm_up)
+        else:
+            command = self.command(row.load, getattr(make, row.port), seconds, warm_up)
+        return self.measure(make, command, seconds + warm_up)
 
     def measure(self, make, command, seconds):
         loads.sync()

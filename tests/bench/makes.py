@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 
-BOOT_SECONDS = 90
+BOOT_SECONDS = 180
 SETTINGS = {"brokerClusterName": "Bench", "brokerName": "bench", "brokerId": 0, "brokerIP1": "127.0.0.1", "brokerIP2": "127.0.0.1",
             "enablePropertyFilter": "true", "diskMaxUsedSpaceRatio": 95}
 # The options of Apache's runbroker.sh, with the heap that these comparisons name; the last line is what JDK 17 asks for.
@@ -73,8 +73,9 @@ class Server:
         deadline = time.monotonic() + BOOT_SECONDS
         while "boot success" not in out.read_text(errors="replace"):
             if not self.is_running() or time.monotonic() > deadline:
+                why = "ended" if not self.is_running() else f"did not say 'boot success' within {BOOT_SECONDS} s"
                 self.kill()
-                raise DidNotStart(f"{self.name}: " + "\n".join(out.read_text(errors="replace").splitlines()[-15:]))
+                raise DidNotStart(f"{self.name} {why}: " + "\n".join(out.read_text(errors="replace").splitlines()[-5:]))
             time.sleep(0.02)
 
     def is_running(self):
@@ -91,10 +92,10 @@ class Server:
 
 
 class Make:
-    """A name server and a broker of one make."""
+    """A name server and a broker of one make; where the name server is what is measured, it is alone."""
 
-    def __init__(self, name, folder, commands, broker_settings=None, topics=()):
-        self.name, self.folder = name, folder
+    def __init__(self, name, folder, commands, broker_settings=None, topics=(), has_broker=True):
+        self.name, self.folder, self.has_broker = name, folder, has_broker
         self.topics = topics
         store = folder / "broker" / "store"
         self.namesrv = Server(f"{name}'s name server", commands("mqnamesrv", folder / "namesrv"), folder / "namesrv", {})
@@ -107,7 +108,8 @@ class Make:
         if self.topics:
             self.write_topics(self.folder / "broker" / "store" / "config")
         self.namesrv.start()
-        self.broker.start()
+        if self.has_broker:
+            self.broker.start()
 
     def write_topics(self, config):
         config.mkdir(parents=True)
@@ -117,7 +119,7 @@ class Make:
         (config / "topics.json").write_text(json.dumps({"dataVersion": version, "topicConfigTable": table}))
 
     def is_running(self):
-        return self.namesrv.is_running() and self.broker.is_running()
+        return self.namesrv.is_running() and (not self.has_broker or self.broker.is_running())
 
     def pause(self):
         for s in (self.broker, self.namesrv):
@@ -129,7 +131,8 @@ class Make:
         return [line for line in (log.read_text(errors="replace").splitlines() if log.exists() else []) if pattern.search(line)]
 
     def last_words(self):
-        return " / ".join((self.folder / "broker" / "stdout").read_text(errors="replace").splitlines()[-3:])
+        return " / ".join(line for s in (self.namesrv, self.broker) if s.process and not s.is_running()
+                          for line in (s.folder / "stdout").read_text(errors="replace").splitlines()[-3:])
 
     def resume(self):
         for s in (self.namesrv, self.broker):

@@ -97,7 +97,7 @@ def share(row, make, key):
     return f"{median(found):.0f}" if found else "-"
 
 
-LIMITS_HEAD = ["load", "Apache's broker", "its load", "fusee's broker", "its load", "others"]
+LIMITS_HEAD = ["load", "Apache's broker", "its load", "fusee's broker", "its load", "others", "rounds"]
 
 
 def limits(rows):
@@ -106,7 +106,8 @@ def limits(rows):
     for row in rows:
         if row.done.get("rounds"):
             others = f"{100 * max(row.done['others']):.0f}"
-            body.append([row.name, *(share(row, m, k) for m in ("apache", "fusee") for k in ("cpu_percent", "own_cpu_percent")), others])
+            body.append([row.name, *(share(row, m, k) for m in ("apache", "fusee") for k in ("cpu_percent", "own_cpu_percent")), others,
+                         str(len(row.done["rounds"]))])
     return body
 
 
@@ -118,7 +119,7 @@ def notes(rows):
     found = []
     for row in rows:
         for make, why in row.done.get("failed", {}).items():
-            found.append(f"{row.name}, {make}: {why.splitlines()[0][:160]}")
+            found.append(f"{row.name}, {make}: {why.splitlines()[0][:120].replace('|', '/')}")
         for make in ("apache", "fusee"):
             for key, what in LEFT:
                 total = sum(r[make].get(key, 0) for r in row.done.get("rounds", []) if make in r)
