@@ -150,10 +150,16 @@ static enum rc check_delete_when(const char *text, char **error)
 	return RC_OK;
 }
 
+char *broker_config_address(const char *ip, int port)
+{
+	bool is_v6 = strchr(ip, ':') != NULL && ip[0] != '[';
+
+	return mem_printf(is_v6 ? "[%s]:%d" : "%s:%d", ip, port);
+}
+
 enum rc broker_config_store_host(const struct broker_config *c, struct host *out, char **error)
 {
-	bool is_v6 = strchr(c->broker_ip1, ':') != NULL && c->broker_ip1[0] != '[';
-	char *text = mem_printf(is_v6 ? "[%s]:%d" : "%s:%d", c->broker_ip1, (int)c->listen_port);
+	char *text = broker_config_address(c->broker_ip1, (int)c->listen_port);
 	enum rc rc = host_parse(slice_of(text), out);
 
 	free(text);

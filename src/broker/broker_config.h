@@ -48,6 +48,9 @@ void broker_config_free(struct broker_config *c); /* NULL is fine */
  * Returns RC_OK or RC_INVALID with *error, a malloc'ed line that begins with "key 'NAME': " (config_locate finds its line). */
 enum rc broker_config_resolve(struct broker_config *c, const char *user_home, char **error);
 
+/* "ip:port" or "[ip]:port", as clients take it (the Go client needs the brackets); malloc'ed. */
+char *broker_config_address(const char *ip, int port);
+
 /* brokerIP1 and listenPort as the store host of every message: clients dial it when they look a message up by its id.
  * RC_INVALID and *error (malloc'ed) when brokerIP1 is no address. */
 enum rc broker_config_store_host(const struct broker_config *c, struct host *out, char **error);

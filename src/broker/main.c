@@ -149,14 +149,15 @@ static enum rc start_server(struct shell *sh, char **error)
 static void announce(const struct shell *sh)
 {
 	const struct broker_config *c = sh->broker->config;
-	char *line = mem_printf("The broker[%s, %s:%d] boot success. serializeType=JSON%s%s", c->broker_name, c->broker_ip1,
-				(int)c->listen_port, c->namesrv_addr ? " and name server is " : "",
-				c->namesrv_addr ? c->namesrv_addr : "");
+	char *address = broker_config_address(c->broker_ip1, (int)c->listen_port);
+	char *line = mem_printf("The broker[%s, %s] boot success. serializeType=JSON%s%s", c->broker_name, address,
+				c->namesrv_addr ? " and name server is " : "", c->namesrv_addr ? c->namesrv_addr : "");
 
 	log_info("broker", "%s", line);
 	printf("%s\n", line);
 	fflush(stdout);
 	free(line);
+	free(address);
 }
 
 /* ---- end ---- */

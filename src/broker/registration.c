@@ -611,8 +611,8 @@ struct registration *registration_new(struct broker *b)
 	r->turn.on_timer = on_turn;
 	r->stop_timer.on_timer = on_stop_timer;
 	r->stop_now.on_timer = on_stop_now;
-	r->broker_address = mem_printf("%s:%d", c->broker_ip1, c->listen_port);
-	r->ha_address = mem_printf("%s:%d", c->broker_ip2 ? c->broker_ip2 : c->broker_ip1, ha_port);
+	r->broker_address = broker_config_address(c->broker_ip1, c->listen_port);
+	r->ha_address = broker_config_address(c->broker_ip2 ? c->broker_ip2 : c->broker_ip1, ha_port);
 	take_addresses(r);
 	return r;
 }

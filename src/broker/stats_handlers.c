@@ -238,6 +238,15 @@ static void write_stats_of_group(void *ctx, struct group *g)
 	free(topics.items);
 }
 
+static const char *own_address(struct request *req)
+{
+	const struct broker_config *c = ((struct broker *)req->core)->config;
+	char *text = broker_config_address(c->broker_ip1, c->listen_port);
+
+	arena_on_reset(&req->arena, free, text);
+	return text;
+}
+
 enum outcome handle_all_consume_stats(struct request *req)
 {
 	const struct get_consume_stats_in_broker_header *h = req->header;
@@ -247,8 +256,7 @@ enum outcome handle_all_consume_stats(struct request *req)
 
 	json_body_begin(&body, req);
 	json_object(&body.w);
-	json_member_text(&body.w, "brokerAddr",
-			 slice_of(arena_printf(&req->arena, "%s:%d", b->config->broker_ip1, b->config->listen_port)));
+	json_member_text(&body.w, "brokerAddr", slice_of(own_address(req)));
 	json_key(&body.w, "consumeStatsList");
 	json_array(&body.w);
 	group_each(b->groups, write_stats_of_group, &all);
@@ -311,8 +319,7 @@ enum outcome handle_topics_of_group(struct request *req)
 	struct names topics;
 
 	topics_of_group(b, h->group, &topics);
-	return reply_names(req, "topicList", &topics,
-			   arena_printf(&req->arena, "%s:%d", b->config->broker_ip1, b->config->listen_port));
+	return reply_names(req, "topicList", &topics, own_address(req));
 }
 
 /* ---- 303 ---- */

@@ -317,6 +317,13 @@ START_TEST(a_name_server_is_left_while_it_is_silent)
 }
 END_TEST
 
+START_TEST(an_ipv6_address_is_told_in_brackets)
+{
+	start("namesrvAddr=" NS1 "\nbrokerIP1=fd00::7\n");
+	ck_assert_ptr_nonnull(strstr(sim_body(route_of(NS1, "TBW102")), "\"[fd00::7]:10911\""));
+}
+END_TEST
+
 /* Bytes vanish: the register of 30 s is given up after registerBrokerTimeoutMills, 24 s; the other name server sees none of it. */
 START_TEST(silent_network)
 {
@@ -442,6 +449,7 @@ static Suite *suite_registration(void)
 	tcase_add_test(tc, name_server_that_comes_late);
 	tcase_add_test(tc, name_server_that_restarts);
 	tcase_add_test(tc, lost_connection_is_repaired_at_once);
+	tcase_add_test(tc, an_ipv6_address_is_told_in_brackets);
 	tcase_add_test(tc, name_servers_are_changed_while_it_runs);
 	tcase_add_test(tc, a_name_server_is_left_while_it_is_silent);
 	tcase_add_test(tc, silent_network);
