@@ -27,7 +27,16 @@ final class Server implements AutoCloseable {
 
     /** options: more of the command line, after "-c FILE". */
     Server(String name, Path folder, Map<String, String> keys, String... options) throws IOException {
-        this.program = Path.of(System.getProperty("compat.programs"), name);
+        this(Path.of(System.getProperty("compat.programs"), name), folder, keys, options);
+    }
+
+    /** One of Apache's own, whatever the target is; versions: what compat/run has made ready. */
+    static Server apache(String version, String name, Path folder, Map<String, String> keys) throws IOException {
+        return new Server(Path.of(System.getProperty("compat.apache") + version, name), folder, keys);
+    }
+
+    private Server(Path program, Path folder, Map<String, String> keys, String... options) throws IOException {
+        this.program = program;
         this.folder = folder;
         this.config = folder.resolve("conf");
         this.options = options;
@@ -72,6 +81,13 @@ final class Server implements AutoCloseable {
     /** kill -9. */
     void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
+    }
+
+    /** It neither runs nor ends; its connections stay open. */
+    void freeze() throws IOException, InterruptedException {
+        if (new ProcessBuilder("kill", "-STOP", Long.toString(process.pid())).start().waitFor() != 0) {
+            throw new IOException("kill -STOP of " + program + " failed");
+        }
     }
 
     @Override

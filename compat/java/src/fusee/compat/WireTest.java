@@ -29,6 +29,7 @@ class WireTest extends ClientTest {
     private static final int SUCCESS = 0;
     private static final int SYSTEM_ERROR = 1;
     private static final int NOT_SUPPORTED = 3;
+    private static final int MESSAGE_ILLEGAL = 13;
     private static final int NO_PERMISSION = 16;
     private static final int TOPIC_NOT_EXIST = 17;
     private static final int NOT_FOUND = 22;
@@ -48,9 +49,13 @@ class WireTest extends ClientTest {
     }
 
     private RemotingCommand send(String topic, int queueId) throws Exception {
+        return send(topic, queueId, "body".getBytes(StandardCharsets.UTF_8));
+    }
+
+    private RemotingCommand send(String topic, int queueId, byte[] body) throws Exception {
         return raw().ask(site.broker(), SEND_MESSAGE, map("producerGroup", "raw", "topic", topic, "defaultTopic", "TBW102", "defaultTopicQueueNums", "4", "queueId",
             Integer.toString(queueId), "sysFlag", "0", "bornTimestamp", Long.toString(System.currentTimeMillis()), "flag", "0", "properties", "",
-            "reconsumeTimes", "0", "unitMode", "false", "batch", "false"), "body".getBytes(StandardCharsets.UTF_8));
+            "reconsumeTimes", "0", "unitMode", "false", "batch", "false"), body);
     }
 
     private Map<String, String> pull(String group, String topic, int queueId) {
@@ -77,6 +82,14 @@ class WireTest extends ClientTest {
         assertEquals(32, answer.getExtFields().get("msgId").length());
         assertEquals("DefaultRegion", answer.getExtFields().get("MSG_REGION"));
         assertEquals("true", answer.getExtFields().get("TRACE_ON"));
+    }
+
+    /** As the Java producer refuses to send one (SendTest), so does the broker refuse to store it. */
+    @Test
+    void anEmptyBodyIsRefused() throws Exception {
+        String topic = topic(1);
+        assertEquals(MESSAGE_ILLEGAL, send(topic, 0, new byte[0]).getCode());
+        assertEquals("0", send(topic, 0).getExtFields().get("queueOffset"), "nothing was stored");
     }
 
     @Test
