@@ -34,7 +34,7 @@ struct kv_config {
 	char *path;
 	struct executor *executor;
 	struct space *spaces;
-	size_t entry_count;
+	size_t entry_count, bytes;
 	bool is_dirty;       /* changed since the last write began */
 	struct save *save;   /* in hand */
 	struct list saving;  /* wait for it */
@@ -65,6 +65,7 @@ static struct entry *find_entry(const struct space *space, struct slice key)
 static void remove_entry(struct kv_config *kv, struct space *space, struct entry *e)
 {
 	HASH_DEL(space->entries, e);
+	kv->bytes -= e->key.len + e->value.len;
 	free((char *)e->key.at);
 	free((char *)e->value.at);
 	free(e);
@@ -180,12 +181,14 @@ static enum rc put(struct kv_config *kv, struct slice name, struct slice key, st
 {
 	struct space *space = find_space(kv, name);
 	struct entry *e = find_entry(space, key);
+	size_t bytes = kv->bytes + value.len - (e ? e->value.len : 0) + (e ? 0 : key.len);
 
 	if (name.len == 0 || name.len > KV_KEY_MAX || key.len == 0 || key.len > KV_KEY_MAX || value.len > KV_VALUE_MAX)
 		return RC_TOO_BIG;
 	if (has_nul(name) || has_nul(key) || has_nul(value))
 		return RC_INVALID;
-	if ((e == NULL && kv->entry_count >= KV_ENTRIES_MAX) || (space == NULL && HASH_COUNT(kv->spaces) >= KV_NAMESPACES_MAX))
+	if ((e == NULL && kv->entry_count >= KV_ENTRIES_MAX) || (space == NULL && HASH_COUNT(kv->spaces) >= KV_NAMESPACES_MAX) ||
+	    bytes > KV_BYTES_MAX)
 		return RC_BUSY;
 	if (space == NULL) {
 		space = mem_zalloc(sizeof(*space));
@@ -200,6 +203,7 @@ static enum rc put(struct kv_config *kv, struct slice name, struct slice key, st
 	}
 	free((char *)e->value.at);
 	e->value = own(value);
+	kv->bytes = bytes;
 	return RC_OK;
 }
 

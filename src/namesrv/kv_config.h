@@ -21,6 +21,8 @@
 #define KV_ENTRIES_MAX 200000
 #define KV_KEY_MAX 1024    /* longest namespace or key, bytes */
 #define KV_VALUE_MAX 65536 /* longest value, bytes */
+#define KV_BYTES_MAX                                                                                                             \
+	(32u * 1024 * 1024) /* keys and values together: escaped, six times as long, they are still a file that can be read */
 #define KV_NAMESPACE_ORDER "ORDER_TOPIC_CONFIG"
 
 struct kv_config;

@@ -48,6 +48,7 @@ static void remove_queues(struct route_table *t, struct queues *q)
 
 	list_remove(&q->of_topic);
 	list_remove(&q->of_broker);
+	t->mapping_bytes -= q->mapping.len;
 	disown(&q->mapping);
 	free(q);
 	t->queues_count--;
@@ -108,8 +109,11 @@ static void update_queues(struct route_table *t, struct queues *q, const struct 
 
 static void update_mapping(struct route_table *t, struct queues *q, const struct route_topic *from)
 {
-	if (from->mapping.len == 0 || from->mapping.len > ROUTE_MAPPING_MAX)
+	size_t bytes = t->mapping_bytes - q->mapping.len + from->mapping.len;
+
+	if (from->mapping.len == 0 || from->mapping.len > ROUTE_MAPPING_MAX || bytes > ROUTE_MAPPING_BYTES_MAX)
 		return;
+	t->mapping_bytes = bytes;
 	replace(&q->mapping, from->mapping);
 	route_topic_drop_answers(t, q->topic);
 }

@@ -30,6 +30,7 @@
 #define ROUTE_QUEUES_MAX 2000000                  /* (topic, broker) pairs */
 #define ROUTE_NAME_MAX 512                        /* longest name or address, bytes */
 #define ROUTE_MAPPING_MAX 1048576                 /* longest static-topic mapping text of a (topic, broker) pair, bytes */
+#define ROUTE_MAPPING_BYTES_MAX (256u << 20)      /* all of them together; further ones are left out of the routes */
 #define ROUTE_FILTER_SERVERS_MAX 64               /* filter servers of one member */
 #define ROUTE_CACHE_MAX_BYTES (64u * 1024 * 1024) /* encoded route answers that are kept */
 #define ROUTE_TIMEOUT_MS 120000                   /* RouteInfoManager.DEFAULT_BROKER_CHANNEL_EXPIRED_TIME */

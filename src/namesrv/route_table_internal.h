@@ -73,7 +73,7 @@ struct route_table {
 	struct cluster *clusters;
 	struct broker *brokers;
 	struct topic *topics;
-	size_t queues_count;
+	size_t queues_count, mapping_bytes;
 	uint64_t generation;
 	uint64_t list_number;
 	size_t cached_bytes;

@@ -194,6 +194,32 @@ START_TEST(texts_are_bounded)
 }
 END_TEST
 
+/* So that the file, with every byte escaped, can be read at the next start. */
+START_TEST(all_texts_together_are_bounded)
+{
+	struct kv_config *kv = NULL;
+	char *name = path(""), *error = NULL, *value = mem_zalloc(KV_VALUE_MAX + 1), key[16];
+	const size_t fit = KV_BYTES_MAX / (KV_VALUE_MAX + 6);
+
+	sim_hold_jobs(sim, true);
+	memset(value, '\1', KV_VALUE_MAX);
+	ck_assert_int_eq(kv_config_new(name, sim_executor(sim), &kv, &error), RC_OK);
+	for (size_t i = 0; i <= fit; i++) {
+		snprintf(key, sizeof(key), "%06zu", i);
+		ck_assert_int_eq(kv_config_put(kv, SLICE_LIT("s"), slice_of(key), slice_of(value)), i < fit ? RC_OK : RC_BUSY);
+	}
+	ck_assert(kv_config_delete(kv, SLICE_LIT("s"), SLICE_LIT("000000")));
+	ck_assert_int_eq(kv_config_put(kv, SLICE_LIT("s"), slice_of(key), slice_of(value)), RC_OK);
+	sim_hold_jobs(sim, false);
+	sim_run(sim);
+	kv_config_free(kv);
+	ck_assert_msg(kv_config_new(name, sim_executor(sim), &kv, &error) == RC_OK, "%s", error);
+	kv_config_free(kv);
+	free(value);
+	free(name);
+}
+END_TEST
+
 START_TEST(namespaces_are_bounded)
 {
 	struct kv_config *kv = NULL;
@@ -255,6 +281,7 @@ Suite *suite_kv(void)
 	tcase_add_test(tc, asker_leaves_before_the_write_is_done);
 	tcase_add_test(tc, failed_write_is_told);
 	tcase_add_test(tc, texts_are_bounded);
+	tcase_add_test(tc, all_texts_together_are_bounded);
 	tcase_add_test(tc, namespaces_are_bounded);
 	tcase_add_test(tc, order_of_a_topic_in_its_route);
 	suite_add_tcase(s, tc);
