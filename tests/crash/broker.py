@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -24,6 +25,7 @@ class CrashBroker:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fusee-crash-"))
         self.store = self.folder / "store"
         self.report, self.begun = self.folder / "store.report", self.folder / "store.begun"
+        self.fault = self.folder / "fault"
         self.properties = {"brokerName": "broker-a", "brokerId": 0, "brokerIP1": "127.0.0.1", "listenPort": self.port,
                            "storePathRootDir": self.store, "storePathCommitLog": self.store / "commitlog",
                            "logPath": self.folder / "logs", "waitTimeMillsInSendQueue": 60000, **properties}
@@ -34,11 +36,12 @@ class CrashBroker:
         """Starts it, with a point at which it ends or without.  Died: it ended before it served."""
         self.report.unlink(missing_ok=True)
         self.begun.unlink(missing_ok=True)
+        self.fault.write_bytes(bytes(256))
         shutil.rmtree(self.folder / "store.stash", ignore_errors=True)     # of the life before: power.c counts its names from 1
         conf, out = self.folder / "conf", self.folder / f"stdout-{self.lives}"
         self.lives += 1
         conf.write_text("".join(f"{k}={v}\n" for k, v in self.properties.items()))
-        env = {**os.environ, "HOME": str(self.folder), "FUSEE_CRASH_ROOT": str(self.store)}
+        env = {**os.environ, "HOME": str(self.folder), "FUSEE_CRASH_ROOT": str(self.store), "FUSEE_CRASH_FAULT": str(self.fault)}
         if point:
             env["FUSEE_CRASH_AT"] = point
         if power is not None:
@@ -53,6 +56,24 @@ class CrashBroker:
                 raise Died(f"exit status {self.process.returncode}: {out.read_text(errors='replace')[-2000:]}")
             time.sleep(0.005)
         return self
+
+    def begin_fault(self, call, area, number):
+        with open(self.fault, "r+b") as f:
+            f.seek(1)
+            text = f"{call} {area} {number}".encode() + b"\0"
+            f.write(text[1:])
+            f.flush()
+            f.seek(0)
+            f.write(text[:1])           # last: it is what turns it on
+
+    def end_fault(self):
+        """Returns how often the fault has come."""
+        with open(self.fault, "r+b") as f:
+            f.write(b"\0")
+        return self.fault_count()
+
+    def fault_count(self):
+        return struct.unpack_from("=I", self.fault.read_bytes(), 128)[0]
 
     def running(self):
         return self.process is not None and self.process.poll() is None
@@ -86,5 +107,7 @@ class CrashBroker:
     def close(self, keep):
         if self.process is not None:
             self.kill()
+        if os.path.ismount(self.store):
+            subprocess.run(["umount", "-l", self.store], check=False)
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Kills the broker again and again under load, and holds what it has after each restart against what it had promised.
 
-    crash.py [--rounds N] [--power N] [--points [PATTERN]] [--short] [--seed S] [--first N] [--jobs N] [--keep]
+    crash.py [--faults] [--full [loop|tmpfs]] [--rounds N] [--power N] [--points [PATTERN]] [--short] [--seed S] [--first N] [--jobs N] [--keep]
 
 --rounds  random rounds; each has a kill at a random moment, or at a planned system call, or a power loss there
 --power   rounds that all end with a power loss
 --points  one pass over the named points: before, after and in the middle of each kind of call of each part of the store; the load goes on
           until the call comes, however slow the machine is
---short   10 rounds, 10 power losses and the named points: what `./dev test` runs.  Without any of these: 200 rounds and the named points
+--faults  each system call of the store fails in turn while the load runs: see faults.py
+--full    the disk is really full: on a small file system, see full.py. One that cannot be mounted here has failed, but for --short
+--short   10 rounds, 10 power losses, the named points, one fault of each call: what `./dev test` runs.  Without any of these: 200 rounds,
+          the named points and all faults
 --seed    repeats a run: the same stores and the same plan of kills
 --first   begins at that round (a store's first one), to repeat a failure sooner
 --jobs    stores that are worked on at one time
@@ -19,6 +22,7 @@ import concurrent.futures
 import os
 import pathlib
 import random
+import subprocess
 import sys
 import time
 
@@ -26,6 +30,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
 
 from broker import CrashBroker, Died                        # noqa: E402
+import full                                                 # noqa: E402
+import faults                                               # noqa: E402
 from check import Check                                     # noqa: E402
 from history import History, Violation                      # noqa: E402
 from load import Load, make_groups                          # noqa: E402
@@ -189,7 +195,12 @@ class Group:
     def round(self, seed, store, name, plan, rng):
         began = time.monotonic()
         try:
-            reached = live(store, plan, name, seed)
+            if isinstance(plan, FaultPlan):
+                reached = faults.run_case(store, plan.case, name, seed) or True
+            elif isinstance(plan, FullPlan):
+                reached = full.run_case(store, plan.kind, name, seed) or True
+            else:
+                reached = live(store, plan, name, seed)
             verify(store, rng)
             if plan.must_reach and not reached:
                 raise Violation(f"the load never came to this call, or stood still for {STALL_SECONDS} s")
@@ -230,11 +241,73 @@ def point_groups(seed, pattern):
     return groups
 
 
+class FaultPlan:
+    """A case of faults.py."""
+
+    point, must_reach = None, False
+
+    def __init__(self, case):
+        self.case = case
+
+    def __str__(self):
+        call, area, number, expected = self.case
+        return f"{call} of {area} {faults.name_of(number)}: {expected}"
+
+
+def fault_groups(seed, cases):
+    groups = []
+    for case in cases:
+        group = Group(deletes=case[0] == "unlink", is_small=True)
+        name = f"f{faults.CASES.index(case)}"
+        group.rounds.append((name, FaultPlan(case), random.Random(f"{seed}/{name}")))
+        groups.append(group)
+    return groups
+
+
+class FullPlan:
+    point, must_reach = None, False
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __str__(self):
+        return f"a full disk, {self.kind}"
+
+
+def full_group(seed, kind):
+    group = Group(deletes=False, is_small=True)
+    group.rounds.append((f"d-{kind}", FullPlan(kind), random.Random(f"{seed}/full/{kind}")))
+    return group
+
+
+def full_disks(seed, kinds, keep, is_optional):
+    """Returns (passed, failed)."""
+    passed = failed = 0
+    for kind in kinds:
+        why = full.can_mount(kind)
+        if why is None:
+            good, bad = full_group(seed, kind).run(seed, keep)
+        elif kind == "tmpfs" and "FUSEE_CRASH_MOUNTS" not in os.environ:
+            status = subprocess.run(full.in_namespace(["--full", kind, "--seed", str(seed)]), check=False,
+                                    env={**os.environ, "FUSEE_CRASH_MOUNTS": "1"}, stdout=subprocess.PIPE, text=True)
+            lines = status.stdout.splitlines()
+            print("\n".join(lines[1:-1]), flush=True)
+            is_run = any(line.startswith(("ok", "not ok")) for line in lines)
+            good, bad = (int(status.returncode == 0), int(status.returncode != 0)) if is_run else (0, 0 if is_optional else 1)
+        else:
+            print(f"{'# not run' if is_optional else 'not ok'} d-{kind}: a full disk, {kind}: it cannot be mounted here: {why}", flush=True)
+            good, bad = 0, 0 if is_optional else 1
+        passed, failed = passed + good, failed + bad
+    return passed, failed
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rounds", type=int, default=0)
     p.add_argument("--power", type=int, default=0)
     p.add_argument("--points", nargs="?", const="", default=None, metavar="PATTERN")
+    p.add_argument("--faults", action="store_true")
+    p.add_argument("--full", nargs="?", const="", default=None, choices=["", *full.KINDS])
     p.add_argument("--short", action="store_true")
     p.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     p.add_argument("--first", type=int, default=0)
@@ -243,17 +316,23 @@ def main():
     args = p.parse_args()
     if args.short:
         args.rounds, args.power, args.points = 10, 10, ""
-    elif not args.rounds and not args.power and args.points is None:
-        args.rounds, args.points = 200, ""
+        args.full = ""
+    elif not args.rounds and not args.power and args.points is None and not args.faults and args.full is None:
+        args.rounds, args.points, args.faults, args.full = 200, "", True, ""
     print(f"seed {args.seed}", flush=True)
     groups = random_groups(args.seed, args.first, args.rounds) + random_groups(args.seed, args.first, args.power, "p")
     if args.points is not None:
         groups += point_groups(args.seed, args.points)
+    if args.faults or args.short:
+        groups += fault_groups(args.seed, faults.CASES if args.faults else faults.SHORT_CASES)
     passed = failed = 0
     with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
         for work in [pool.submit(group.run, args.seed, args.keep) for group in groups]:
             good, bad = work.result()
             passed, failed = passed + good, failed + bad
+    if args.full is not None:
+        good, bad = full_disks(args.seed, [args.full] if args.full else full.KINDS, args.keep, args.short)
+        passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed", flush=True)
     sys.exit(1 if failed else 0)
 

@@ -21,6 +21,7 @@ READERS = [("readers", "Plain"), ("others", "Other"), ("second", "Plain"), ("rea
 GROUPS = sorted({group for group, _ in READERS})
 DELAY_SECONDS = {1: 1, 2: 2}    # messageDelayLevel=1s 2s
 COMMIT, ROLL_BACK = 8, 12
+SYSTEM_ERROR = 1
 ANSWER_SECONDS = 120            # a busy machine is no defect
 GONE = (remoting.Closed, ConnectionError, OSError)
 
@@ -168,6 +169,8 @@ class Dealer(Worker):
         self.waiting[c.send(Frame(VALUES["SEND_MESSAGE_V2"], header, body_of(uid)))] = ("half", uid)
 
     def answered(self, c, answer, what, uid):
+        if what == "end" and answer.code == SYSTEM_ERROR and self.load.may_refuse:
+            return                      # it was asked about a half message that could not be written
         if is_refusal(self.load, answer, f"{what} of {uid}"):
             return
         if what == "end":

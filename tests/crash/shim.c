@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,10 @@ static struct {
 	uint64_t nth, seen;
 } plan;
 
+#define FAULT_BYTES 256
+#define FAULT_COUNT_AT 128
+static volatile char *fault; /* the mapped file */
+
 static char root[SHIM_PATH_MAX], report[SHIM_PATH_MAX + 16], begun[SHIM_PATH_MAX + 16];
 static char *paths[SHIM_FDS_MAX]; /* of open files and folders of the store */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,6 +38,7 @@ int __wrap_open(const char *path, int flags, ...);
 int __wrap_close(int fd);
 ssize_t __wrap_write(int fd, const void *bytes, size_t n);
 ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t at);
+ssize_t __wrap_preadv2(int fd, const struct iovec *iov, int count, off_t at, int flags);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_syncfs(int fd);
@@ -60,6 +66,19 @@ static void set_plan(const char *text)
 	plan.is_set = true;
 }
 
+static void map_fault(const char *path)
+{
+	int fd = __real_open(path, O_RDWR | O_CLOEXEC);
+	void *at = fd < 0 ? MAP_FAILED : mmap(NULL, FAULT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED) {
+		fprintf(stderr, "FUSEE_CRASH_FAULT '%s' cannot be mapped\n", path);
+		exit(2);
+	}
+	fault = at;
+	__real_close(fd);
+}
+
 __attribute__((constructor)) static void start(void)
 {
 	const char *at = getenv("FUSEE_CRASH_AT"), *power = getenv("FUSEE_CRASH_POWER"), *in = getenv("FUSEE_CRASH_ROOT");
@@ -71,6 +90,8 @@ __attribute__((constructor)) static void start(void)
 	snprintf(report, sizeof(report), "%s.report", root);
 	snprintf(begun, sizeof(begun), "%s.begun", root);
 	snprintf(stash, sizeof(stash), "%.400s.stash", root);
+	if (getenv("FUSEE_CRASH_FAULT"))
+		map_fault(getenv("FUSEE_CRASH_FAULT"));
 	if (at)
 		set_plan(at);
 	if (power)
@@ -175,6 +196,36 @@ const char *shim_area(const char *path)
 
 const char *shim_path(int fd) { return fd >= 0 && fd < SHIM_FDS_MAX ? paths[fd] : NULL; }
 
+/* ---- faults ---- */
+
+/* -1: nothing; 0: do half; else the errno that the call fails with. */
+static int fault_of(const char *call, const char *path)
+{
+	char text[FAULT_COUNT_AT], wanted[32], wanted_area[32];
+	const char *area;
+	int number;
+
+	if (fault == NULL || fault[0] == '\0' || path == NULL || (area = shim_area(path)) == NULL)
+		return -1;
+	for (int i = 0; i < FAULT_COUNT_AT; i++)
+		text[i] = fault[i];
+	text[FAULT_COUNT_AT - 1] = '\0';
+	if (sscanf(text, "%31s %31s %d", wanted, wanted_area, &number) != 3 || strcmp(wanted, call) != 0 ||
+	    (strcmp(wanted_area, "any") != 0 && strcmp(wanted_area, area) != 0))
+		return -1;
+	__atomic_fetch_add((volatile uint32_t *)(fault + FAULT_COUNT_AT), 1, __ATOMIC_RELAXED);
+	return number;
+}
+
+static bool fails(const char *call, const char *path)
+{
+	int number = fault_of(call, path);
+
+	if (number > 0)
+		errno = number;
+	return number > 0;
+}
+
 /* ---- open files ---- */
 
 static void opened(int fd, const char *path)
@@ -204,6 +255,8 @@ int __wrap_open(const char *path, int flags, ...)
 	va_start(args, flags);
 	mode = flags & O_CREAT ? (mode_t)va_arg(args, int) : 0;
 	va_end(args);
+	if (fails("open", path))
+		return -1;
 	if (is_new) {
 		is_now = before("create", path);
 		power_before_create(path);
@@ -272,16 +325,40 @@ ssize_t __wrap_pwritev(int fd, const struct iovec *iov, int count, off_t at)
 	size_t bytes = 0;
 	ssize_t result;
 	bool is_now;
+	int number;
 
 	if (path == NULL)
 		return __real_pwritev(fd, iov, count, at);
 	for (int i = 0; i < count; i++)
 		bytes += iov[i].iov_len;
+	number = fault_of("pwritev", path);
+	if (number > 0) {
+		errno = number;
+		return -1;
+	}
 	is_now = before("pwritev", path);
 	power_before_data(fd, path, at, (int64_t)bytes);
-	result = is_now && plan.when == DURING ? write_half(fd, iov, count, at, bytes) : __real_pwritev(fd, iov, count, at);
+	result = (is_now && plan.when == DURING) || (number == 0 && bytes > 1) ? write_half(fd, iov, count, at, bytes)
+									       : __real_pwritev(fd, iov, count, at);
 	after(is_now);
 	return result;
+}
+
+/* Changes nothing: no lock, no count. */
+ssize_t __wrap_preadv2(int fd, const struct iovec *iov, int count, off_t at, int flags)
+{
+	const char *path = shim_path(fd);
+	int number = path ? fault_of("preadv2", path) : -1;
+	struct iovec half = iov[0];
+
+	if (number > 0) {
+		errno = number;
+		return -1;
+	}
+	if (number < 0 || half.iov_len < 2)
+		return __real_preadv2(fd, iov, count, at, flags);
+	half.iov_len /= 2;
+	return __real_preadv2(fd, &half, 1, at, flags);
 }
 
 int __wrap_fallocate(int fd, int mode, off_t at, off_t bytes)
@@ -293,6 +370,8 @@ int __wrap_fallocate(int fd, int mode, off_t at, off_t bytes)
 
 	if (path == NULL)
 		return __real_fallocate(fd, mode, at, bytes);
+	if (fails("fallocate", path))
+		return -1;
 	is_now = before("fallocate", path);
 	if ((mode & (FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE)) && fstat(fd, &st) == 0 && at < st.st_size)
 		power_before_data(fd, path, at, at + bytes < st.st_size ? bytes : st.st_size - at);
@@ -339,6 +418,8 @@ static int sync_with(int fd, const char *call, int (*sync)(int fd), bool everyth
 
 	if (path == NULL)
 		return sync(fd);
+	if (fails(call, path))
+		return -1;
 	is_now = before(call, path);
 	mark = power_sync_begin();
 	if (is_now) { /* it must be the one at which the process ends */
@@ -369,6 +450,8 @@ int __wrap_rename(const char *from, const char *to)
 
 	if (shim_area(to) == NULL)
 		return __real_rename(from, to);
+	if (fails("rename", to))
+		return -1;
 	is_now = before("rename", to);
 	power_before_rename(from, to);
 	result = __real_rename(from, to);
@@ -403,6 +486,8 @@ int __wrap_unlink(const char *path)
 		return __real_unlink(path);
 	if (access(path, F_OK) != 0)
 		return __real_unlink(path);
+	if (fails("unlink", path))
+		return -1;
 	is_now = before("unlink", path);
 	power_before_unlink(path);
 	result = __real_unlink(path);

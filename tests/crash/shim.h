@@ -10,6 +10,10 @@
  *                       child once the broker is dead; then ROOT.report has the lowest byte of the log that was lost; ROOT.begun is
  *                       there from the moment the power fails
  *
+ *   FUSEE_CRASH_FAULT   a file of at least 256 bytes, mapped: while its first byte is not 0 it reads "CALL AREA ERRNO", and each such call
+ *                       fails with that errno; 0 for a pwritev or preadv2 that does half of what it was asked. CALL also: open, preadv2.
+ *                       Native 32 bits at 128 count how often
+ *
  * Thread: any; one lock. Memory: the shim's own, until the process ends. */
 #ifndef TESTS_CRASH_SHIM_H
 #define TESTS_CRASH_SHIM_H
@@ -27,6 +31,7 @@ int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
 ssize_t __real_write(int fd, const void *bytes, size_t n);
 ssize_t __real_pwritev(int fd, const struct iovec *iov, int count, off_t at);
+ssize_t __real_preadv2(int fd, const struct iovec *iov, int count, off_t at, int flags);
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
 int __real_syncfs(int fd);
