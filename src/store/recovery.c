@@ -529,10 +529,15 @@ static enum rc rebuild_all(struct recovery *r)
 	return rc;
 }
 
-/* A store without keys has no index files; one that had some has lost them. */
-static bool index_is_lost(const struct store *s, const struct checkpoint *c)
+/* A store without keys has no index files; one that had some has lost them. How many exactly is known after a clean stop only: retention takes
+ * some, and goes on after a checkpoint. */
+static bool index_is_lost(const struct store *s, bool clean, const struct checkpoint *c)
 {
-	return s->index && c->has_safe && c->index_files > 0 && index_file_count(s->index) == 0;
+	size_t count = s->index ? index_file_count(s->index) : 0;
+
+	if (s->index == NULL || !c->has_safe || c->index_files == 0)
+		return false;
+	return count == 0 || (clean && c->is_ours && c->log_end >= 0 && count < c->index_files);
 }
 
 static enum rc recover(struct recovery *r, bool clean, const struct checkpoint *c)
@@ -542,9 +547,9 @@ static enum rc recover(struct recovery *r, bool clean, const struct checkpoint *
 	int64_t start;
 	enum rc rc;
 
-	if (index_is_lost(s, c)) {
+	if (index_is_lost(s, clean, c)) {
 		r->queues_lost = true;
-		rc = RC_OK;
+		rc = index_cut(s->index, 0); /* the keys of those that are left come again in their places */
 	} else if (clean && clean_end(r, c)) {
 		r->start = r->end = c->log_end;
 		rc = RC_OK;

@@ -584,6 +584,37 @@ START_TEST(a_store_of_apaches_has_its_index_time_at_once)
 }
 END_TEST
 
+/* _i: which file; gone, or with a header that cannot be. */
+START_TEST(a_lost_file_is_made_again)
+{
+	char path[PATH_MAX];
+	int64_t at[1000];
+	uint8_t rubbish[40];
+	int fd;
+
+	memset(rubbish, 0xFF, sizeof(rubbish));
+	rig_open(r);
+	send_keys(at, 0, 1000, 7);
+	rig_elapse(r, 2000);
+	ck_assert_uint_eq(r->store->index->file_count, 3);
+	ck_assert(index_file_path(r->store->index, r->store->index->files[_i / 2].name, path));
+	rig_close(r);
+	if (_i % 2) {
+		fd = open(path, O_WRONLY);
+		ck_assert_int_eq(pwrite(fd, rubbish, sizeof(rubbish), 0), (ssize_t)sizeof(rubbish));
+		close(fd);
+	} else {
+		ck_assert_int_eq(unlink(path), 0);
+	}
+	rig_open(r);
+	check_all(at, 1000);
+	rig_elapse(r, 4000);
+	rig_close(r);
+	rig_open(r);
+	check_all(at, 1000);
+}
+END_TEST
+
 START_TEST(cut_forgets_what_is_behind_the_log)
 {
 	struct message_index *x;
@@ -730,6 +761,7 @@ Suite *suite_index(void)
 	tcase_add_test(tc, apache_keeps_the_index_of_a_killed_broker);
 	tcase_add_loop_test(tc, keys_before_apaches_recovery_are_kept, 0, 2);
 	tcase_add_test(tc, a_store_of_apaches_has_its_index_time_at_once);
+	tcase_add_loop_test(tc, a_lost_file_is_made_again, 0, 6);
 	tcase_add_test(tc, cut_forgets_what_is_behind_the_log);
 	tcase_add_test(tc, slots_in_use_are_counted_once);
 	tcase_add_test(tc, files_below_the_log_go_but_the_last);
