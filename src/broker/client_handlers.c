@@ -86,7 +86,10 @@ static enum rc join_consumer(struct heartbeat *hb, const cJSON *data)
 	if (rc != RC_OK)
 		return rc;
 	members = consumer_group_find(hb->broker->clients, name);
-	hb->is_sub_changed |= consumer_group_fingerprint_changed(members, hb->fingerprint);
+	if (consumer_group_fingerprint_changed(members, hb->fingerprint)) {
+		client_table_changed(hb->broker->clients);
+		hb->is_sub_changed = true;
+	}
 	hb->is_sub_changed |= consumer_group_wants_subscriptions(members, hb->who.peer);
 	return RC_OK;
 }
@@ -119,17 +122,28 @@ static enum rc join_all(struct heartbeat *hb, const cJSON *tree)
 	return rc;
 }
 
+/* A V1 heartbeat is always answered with true: the client then sends its subscriptions in full. */
+static enum outcome answer_heartbeat(struct request *req, bool is_sub_change)
+{
+	struct ext_field extra[2] = {{SLICE_LIT("IS_SUPPORT_HEART_BEAT_V2"), SLICE_LIT("true")},
+				     {SLICE_LIT("IS_SUB_CHANGE"), is_sub_change ? SLICE_LIT("true") : SLICE_LIT("false")}};
+	struct reply r = {.code = SUCCESS, .extra = extra, .extra_count = COUNT_OF(extra)};
+
+	return reply_with(req, &r);
+}
+
 enum outcome handle_heartbeat(struct request *req)
 {
 	struct heartbeat hb = {.req = req,
 			       .broker = req->core,
 			       .who = {.peer = req->peer, .language = req->cmd.language, .version = req->cmd.version}};
-	struct ext_field extra[2] = {{SLICE_LIT("IS_SUPPORT_HEART_BEAT_V2"), SLICE_LIT("true")},
-				     {SLICE_LIT("IS_SUB_CHANGE"), {NULL, 0}}};
-	struct reply r = {.code = SUCCESS, .extra = extra, .extra_count = COUNT_OF(extra)};
+	bool is_sub_change;
 	cJSON *tree;
-	enum rc rc = json_parse(req->cmd.body, &tree);
+	enum rc rc;
 
+	if (client_table_heard_again(hb.broker->clients, &hb.who, req->cmd.body, &is_sub_change))
+		return answer_heartbeat(req, is_sub_change);
+	rc = json_parse(req->cmd.body, &tree);
 	if (rc == RC_OK) {
 		rc = join_all(&hb, tree);
 		json_free(tree);
@@ -139,9 +153,10 @@ enum outcome handle_heartbeat(struct request *req)
 				   "heartbeat: more groups, topics or tags, or longer ones, than this broker takes");
 	if (rc != RC_OK)
 		return reply_error(req, SYSTEM_ERROR, "heartbeat: the body is not HeartbeatData: %s", rc_text(rc));
-	/* A V1 heartbeat is always answered with true: the client then sends its subscriptions in full. */
-	extra[1].value = hb.fingerprint == 0 || hb.is_sub_changed ? SLICE_LIT("true") : SLICE_LIT("false");
-	return reply_with(req, &r);
+	is_sub_change = hb.fingerprint == 0 || hb.is_sub_changed;
+	if (!hb.is_sub_changed || hb.fingerprint == 0)
+		client_table_note_heartbeat(hb.broker->clients, &hb.who, req->cmd.body, is_sub_change);
+	return answer_heartbeat(req, is_sub_change);
 }
 
 enum outcome handle_unregister_client(struct request *req)

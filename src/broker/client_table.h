@@ -95,6 +95,14 @@ enum rc client_table_join_producer(struct client_table *t, const struct client_i
 void client_table_leave_consumer(struct client_table *t, struct peer *peer, struct slice group, bool notify);
 void client_table_leave_producer(struct client_table *t, struct peer *peer, struct slice group);
 
+/* A client says the same every 30 s. True: the same bytes as the heartbeat noted last on this connection, and nothing has changed since that a
+ * heartbeat could mend or undo (members, subscriptions, topics, groups, configuration): its members count as heard of, and the answer is
+ * that of last time (*is_sub_change). False: read it, and note it when it was taken. */
+bool client_table_heard_again(struct client_table *t, const struct client_identity *who, struct slice body, bool *is_sub_change);
+void client_table_note_heartbeat(struct client_table *t, const struct client_identity *who, struct slice body,
+				 bool is_sub_change);
+void client_table_changed(struct client_table *t); /* what was noted holds no more */
+
 /* Fingerprint of the heartbeat (V2) that a group sent last; true when it is the first or another one. */
 bool consumer_group_fingerprint_changed(struct consumer_group *g, int32_t fingerprint);
 

@@ -393,41 +393,44 @@ static enum rc plan_no_file(struct plan *p, int64_t i, int64_t max)
 	return RC_OK;
 }
 
-/* How many of n entries the filter would refuse: the lowest byte of the tags code is an entry's last. */
-static int skip_refused(uint64_t filter_bits, const uint8_t *entries, int n)
+/* Over those of n entries that the filter would refuse, from queue offset `from` on: the lowest byte of the tags code is an entry's last. */
+static int skip_refused(struct plan *p, int64_t from, const uint8_t *entries, int n)
 {
+	struct store_get *g = p->g;
+	uint64_t bits = g->filter_bits;
 	int k = 0;
 
-	while (k < n && (filter_bits >> (entries[k * QUEUE_ENTRY_BYTES + QUEUE_ENTRY_BYTES - 1] & 63) & 1) == 0)
+	if (p->gone_below != 0)
+		return 0;
+	while (k < n && (bits >> (entries[k * QUEUE_ENTRY_BYTES + QUEUE_ENTRY_BYTES - 1] & 63) & 1) == 0)
 		k++;
+	if (k == 0)
+		return 0;
+	g->next_offset = from + k;
+	if (g->count == 0)
+		g->status = GET_NO_MATCHED_MESSAGE;
 	return k;
 }
 
-/* Of queue offset `from`. False: enough for this get. */
+/* n entries from queue offset `from` on. False: enough for this get. */
 static bool plan_chunk(struct plan *p, int64_t from, const uint8_t *entries, int n)
 {
-	struct store_get *g = p->g;
+	const struct store_get *g = p->g;
+	bool has_bits = g->filter_bits != 0;
+	int looked_at = 0;
 
-	for (int k = 0; k < n; k++) {
-		if (g->count > 0 && g->count >= g->max_count)
-			return false;
-		if (g->filter_bits != 0 && p->gone_below == 0) {
-			int skipped = skip_refused(g->filter_bits, entries + k * QUEUE_ENTRY_BYTES, n - k);
-
-			k += skipped;
-			p->effort -= skipped;
-			if (skipped > 0) {
-				g->next_offset = from + k;
-				if (g->count == 0)
-					g->status = GET_NO_MATCHED_MESSAGE;
-			}
+	for (int k = 0; k < n; k++, looked_at++) {
+		if (has_bits) {
+			if (g->count > 0 && g->count >= g->max_count)
+				return false;
+			k += skip_refused(p, from + k, entries + k * QUEUE_ENTRY_BYTES, n - k);
 			if (k == n)
 				break;
 		}
-		p->effort -= GET_SKIP_ENTRIES;
 		if (plan_entry(p, from + k, queue_entry_get(entries + k * QUEUE_ENTRY_BYTES)) == STEP_STOP)
 			return false;
 	}
+	p->effort -= (int64_t)looked_at * (GET_SKIP_ENTRIES - 1) + n;
 	return p->effort > 0;
 }
 

@@ -218,6 +218,104 @@ START_TEST(heartbeats_keep_a_channel_alive)
 }
 END_TEST
 
+/* ---- the same again ---- */
+
+#define SAME                                                                                                                     \
+	"{\"clientID\":\"c1\",\"heartbeatFingerprint\":7,\"consumerDataSet\":[{\"groupName\":\"G\","                             \
+	"\"consumeType\":\"CONSUME_PASSIVELY\",\"messageModel\":\"CLUSTERING\",\"subscriptionDataSet\":["                        \
+	"{\"topic\":\"T\",\"subString\":\"*\",\"subVersion\":1}]}]}"
+
+static bool would_be_read(void)
+{
+	struct consumer_group *g = consumer_group_find(b->clients, SLICE_LIT("G"));
+	const struct client_member *m = g ? consumer_group_member(g, SLICE_LIT("c1")) : NULL;
+	struct client_identity who;
+	bool answer;
+
+	if (m == NULL)
+		return true;
+	who = (struct client_identity){.peer = m->peer, .language = m->language, .version = m->version};
+	return !client_table_heard_again(b->clients, &who, SLICE_LIT(SAME), &answer);
+}
+
+static void say_the_same(void)
+{
+	heartbeat_json(client, SAME); /* the first with its fingerprint says true, and is not noted */
+	ck_assert_str_eq(sim_ext(heartbeat_json(client, SAME), "IS_SUB_CHANGE"), "false");
+	ck_assert(!would_be_read());
+	ck_assert_str_eq(sim_ext(heartbeat_json(client, SAME), "IS_SUB_CHANGE"), "false");
+}
+
+static void other_joins(void) { heartbeat(sim_client(sim, "other"), "c2", "G", "U:*:1"); }
+static void other_group_joins(void) { heartbeat(sim_client(sim, "other"), "c2", "H", "U:*:1"); }
+static void says_more(void) { heartbeat(client, "c1", "G", "T:A:2"); }
+static void leaves(void) { leave(client, "c1", "G"); }
+static void group_goes(void) { ck_assert(group_delete(b, SLICE_LIT("G"))); }
+static void retry_topic_goes(void)
+{
+	struct delete_topic_request_header h = {.present = HEADER_BIT(delete_topic_request_header, topic),
+						.topic = SLICE_LIT("%RETRY%G")};
+
+	expect_answer(ask(client, DELETE_TOPIC_IN_BROKER, &delete_topic_request_header_schema, &h, ""), SUCCESS, NULL);
+}
+static void configuration_changes(void)
+{
+	expect_answer(ask(client, UPDATE_BROKER_CONFIG, NULL, NULL, "rejectPullConsumerEnable=true"), SUCCESS, NULL);
+}
+static void pulls_ahead(void)
+{
+	make_topic("T", 1, NULL);
+	say_the_same();
+	ck_assert_int_eq(sim_code(pull_as(client, "G", "T", 0, 2, 0)), SUBSCRIPTION_NOT_LATEST);
+}
+
+static void (*const changes[])(void) = {other_joins,      other_group_joins,     says_more,  leaves, group_goes,
+					retry_topic_goes, configuration_changes, pulls_ahead};
+
+/* After each of these the same bytes mean something: they are read, and all is as they say. */
+START_TEST(the_same_heartbeat_is_read_when_something_has_changed)
+{
+	say_the_same();
+	changes[_i]();
+	ck_assert(would_be_read());
+	heartbeat_json(client, SAME);
+	ck_assert_ptr_nonnull(group_find(b->groups, SLICE_LIT("G")));
+	ck_assert_ptr_nonnull(topic_find(b->topics, SLICE_LIT("%RETRY%G")));
+	ck_assert_ptr_nonnull(subscription_of("G", "T"));
+	ck_assert_ptr_null(subscription_of("G", "U"));
+	heartbeat_json(client, SAME);
+	ck_assert(!would_be_read());
+}
+END_TEST
+
+/* What it does not speak of grows old, on the same connection too. */
+START_TEST(the_same_heartbeat_keeps_no_other_group_alive)
+{
+	heartbeat(client, "c1", "H", "T:*:1");
+	for (int i = 0; i < 4; i++) {
+		heartbeat_json(client, SAME);
+		sim_elapse(sim, 29000);
+	}
+	ck_assert(would_be_read());
+	ck_assert_ptr_nonnull(consumer_group_find(b->clients, SLICE_LIT("H")));
+	sim_elapse(sim, CHANNEL_EXPIRY_MS - 4 * 29000);
+	ck_assert_ptr_null(consumer_group_find(b->clients, SLICE_LIT("H")));
+}
+END_TEST
+
+START_TEST(the_same_heartbeat_keeps_alive)
+{
+	say_the_same();
+	for (int i = 0; i < 10; i++) {
+		sim_elapse(sim, CHANNEL_EXPIRY_MS - 1);
+		ck_assert(!would_be_read());
+		heartbeat_json(client, SAME);
+	}
+	sim_elapse(sim, CHANNEL_EXPIRY_MS);
+	ck_assert_ptr_null(consumer_group_find(b->clients, SLICE_LIT("G")));
+}
+END_TEST
+
 START_TEST(only_newer_subscriptions_replace)
 {
 	heartbeat(client, "c1", "G", "T:A:5");
@@ -481,6 +579,9 @@ Suite *suite_clients(void)
 	tcase_add_test(tc, ids_are_listed_once);
 	tcase_add_test(tc, silent_channel_expires);
 	tcase_add_test(tc, heartbeats_keep_a_channel_alive);
+	tcase_add_loop_test(tc, the_same_heartbeat_is_read_when_something_has_changed, 0, (int)COUNT_OF(changes));
+	tcase_add_test(tc, the_same_heartbeat_keeps_no_other_group_alive);
+	tcase_add_test(tc, the_same_heartbeat_keeps_alive);
 	tcase_add_test(tc, only_newer_subscriptions_replace);
 	tcase_add_test(tc, a_topic_that_is_not_listed_any_more_is_dropped);
 	tcase_add_test(tc, held_subscriptions_stay_valid);
