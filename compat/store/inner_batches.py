@@ -55,7 +55,7 @@ def kept(broker, sent, known, batches):
     """-> differences"""
     with broker.connect() as c:
         found = [*observe.differences_in_queues(known, c, load.READER, broker.store), *observe.differences_in_ids(known, c),
-                 *observe.differences_in_keys(known, c), *observe.differences_in_times(known, c, broker.make),
+                 *observe.differences_in_keys(known, c), *observe.differences_in_times(known, c, True),
                  *observe.differences_in_offsets(sent.offsets, c)]
         for physical in batches:
             got = observe.by_id(c, physical)

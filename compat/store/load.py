@@ -20,7 +20,7 @@ GROUP, JAVA_GROUP, READER = "bothways", "bothways-java", "bothways-reader"
 HALF, OP, SCHEDULE = "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC", "SCHEDULE_TOPIC_XXXX"
 RETRY, DEAD = f"%RETRY%{GROUP}", f"%DLQ%{GROUP}"
 LONG_GROUP = "bothways-" + "g" * 150
-LONG_RETRY = f"%RETRY%{LONG_GROUP}"          # longer than 127 bytes: 5.x writes its messages as V2, 4.9 refuses them
+LONG_RETRY = f"%RETRY%{LONG_GROUP}"          # longer than 127 bytes: 5.x writes its messages as V2, 4.9 cannot read them
 WHEEL = "rmq_sys_wheel_timer"                # where 5.x keeps messages with a time of their own
 TOPICS = {"Normal": 4, "Batch": 2, "Compressed": 1, "Soon": 1, "Later": 1, "Transaction": 1, "Timer": 1}       # and how many queues
 QUEUES = [*((t, q) for t, n in TOPICS.items() for q in range(n)), (RETRY, 0), (DEAD, 0), (HALF, 0), (OP, 0),
@@ -81,7 +81,7 @@ class Load:
             ok(c.request(VALUES["UPDATE_AND_CREATE_TOPIC"], {
                 "topic": topic, "defaultTopic": "TBW102", "readQueueNums": queues, "writeQueueNums": queues, "perm": 6,
                 "topicFilterType": "SINGLE_TAG", "topicSysFlag": 0, "order": "false"}), f"create topic {topic}")
-        for group in (GROUP, JAVA_GROUP, READER, *([LONG_GROUP] if self.has_v2 else [])):
+        for group in (GROUP, JAVA_GROUP, READER):       # LONG_GROUP comes by itself
             body = {"groupName": group, "consumeEnable": True, "consumeBroadcastEnable": False, "retryQueueNums": 1, "retryMaxTimes": 5}
             ok(c.request(VALUES["UPDATE_AND_CREATE_SUBSCRIPTIONGROUP"], {}, json.dumps(body).encode()), f"create group {group}")
 
@@ -182,6 +182,8 @@ class Load:
         """Everything once, and then waits until the broker shows it and has its offsets on disk."""
         if not self.offsets:
             self.tables(c)
+        if not broker.make.startswith("5."):            # delivers none; what an earlier one delivered before its end is there
+            self.sent["Timer", 0] = range_of(c, "Timer", 0)[1]
         self.normal(c, 3 * size)
         self.batches(c, max(2, size // 10))
         self.delayed(c, SOON, 5)
@@ -200,7 +202,7 @@ class Load:
         self.sees(c, [k for k in QUEUES if k[0] == "Normal"])
         self.sent_back(broker, c, 0, 4)
         self.sent_back(broker, c, -1, 3)
-        if self.has_v2:
+        if self.can_have_long_group(broker):
             self.sent_back(broker, c, 0, 2, LONG_GROUP)
         self.commit(c, GROUP, 0.6)
         if not any(key[0] == JAVA_GROUP for key in self.offsets):
@@ -222,6 +224,10 @@ class Load:
             if (now := range_of(c, topic, queue_id)[1]) != end:
                 end, since = now, time.monotonic()
         return end
+
+    def can_have_long_group(self, broker):
+        """5.5.0 makes no group of such a length, but goes on with one that it finds."""
+        return self.has_v2 and (broker.make != "5.5.0" or self.sent[LONG_RETRY, 0] > 0)
 
     def await_later(self, c):
         """The messages of LATER that an earlier broker took come from this one, each once."""

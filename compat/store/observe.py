@@ -183,12 +183,12 @@ def differences_in_keys(expected, c):
     return found
 
 
-def differences_in_times(expected, c, make):
+def differences_in_times(expected, c, exact):
     """The time of a stored message gives an offset whose message has that time; an older one the begin, a later one the end.
 
-    4.9 first chooses a queue file by the time of its last change (MappedFileQueue.getMappedFileByTime), which has little to do with the
-    messages in it: in a store of its own, seconds old, it is off by a file. There any offset of the queue will do."""
-    exact = not make.startswith("4.")
+    4.9 first chooses a queue file by the time of its last change (MappedFileQueue.getMappedFileByTime). Files of ours have the right one; its own
+    change when the system writes them back, which has little to do with the messages in them: in a store that is seconds old it is off by a
+    file. There (not exact) any offset of the queue will do."""
     found = []
     for (topic, queue_id), wanted in expected.items():
         if not wanted:
