@@ -114,19 +114,39 @@ struct batch {
 	struct index_header h; /* as it will be */
 	const struct index_record *records;
 	size_t n;
-	uint64_t *order; /* page << 32 | record, ascending */
+	uint64_t *order, *spare; /* slot << 32 | record, ascending; and as much room to sort them */
 	uint8_t *entries;
 	uint32_t count; /* of the header, before */
 };
 
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+#define DIGIT_BITS 8
+#define DIGITS (1u << DIGIT_BITS)
 
-	return x < y ? -1 : x > y;
+/* By slot, a digit a pass from the lowest on; records of one slot stay in their order. A sort that compares costs ten times as much. */
+static void sort_by_slot(struct batch *b)
+{
+	for (unsigned shift = 0; (uint64_t)(b->shape.slots - 1) >> shift != 0; shift += DIGIT_BITS) {
+		size_t places[DIGITS] = {0}, sum = 0;
+		uint64_t *sorted = b->spare;
+
+		for (size_t k = 0; k < b->n; k++)
+			places[b->order[k] >> (32 + shift) & (DIGITS - 1)]++;
+		for (size_t d = 0; d < DIGITS; d++) {
+			size_t count = places[d];
+
+			places[d] = sum;
+			sum += count;
+		}
+		for (size_t k = 0; k < b->n; k++)
+			sorted[places[b->order[k] >> (32 + shift) & (DIGITS - 1)]++] = b->order[k];
+		b->spare = b->order;
+		b->order = sorted;
+	}
 }
 
-static uint32_t slot_of(const struct batch *b, uint32_t record) { return b->records[record].hash % b->shape.slots; }
+static uint32_t slot_of(uint64_t ordered) { return (uint32_t)(ordered >> 32); }
+
+static uint64_t page_of(uint64_t ordered) { return (uint64_t)slot_at(slot_of(ordered)) / PAGE; }
 
 /* What the slot was before a write that did not end. Every entry of that write stands in front of its slot. */
 static enum rc settled(int fd, struct index_shape shape, uint32_t slot, uint32_t count, uint32_t *i)
@@ -164,17 +184,14 @@ static enum rc page_read(const struct batch *b, uint64_t number, struct page *p)
 	return io_read_at(b->fd, p->bytes, p->len, p->at, false);
 }
 
-static uint8_t *page_slot(const struct batch *b, struct page *p, uint32_t record)
-{
-	return p->bytes + (slot_at(slot_of(b, record)) - p->at);
-}
+static uint8_t *page_slot(struct page *p, uint64_t ordered) { return p->bytes + (slot_at(slot_of(ordered)) - p->at); }
 
 /* Where the records of the next page begin. */
 static size_t page_end(const struct batch *b, size_t k)
 {
-	uint64_t number = b->order[k] >> 32;
+	uint64_t number = page_of(b->order[k]);
 
-	while (k < b->n && b->order[k] >> 32 == number)
+	while (k < b->n && page_of(b->order[k]) == number)
 		k++;
 	return k;
 }
@@ -184,13 +201,12 @@ static enum rc settle_page(const struct batch *b, size_t k, size_t end, struct p
 	enum rc rc = RC_OK;
 
 	for (; rc == RC_OK && k < end; k++) {
-		uint32_t record = (uint32_t)b->order[k];
-		uint8_t *slot = page_slot(b, p, record);
+		uint8_t *slot = page_slot(p, b->order[k]);
 		uint32_t i = get_u32(slot);
 
 		if (i < b->count)
 			continue;
-		rc = settled(b->fd, b->shape, slot_of(b, record), b->count, &i);
+		rc = settled(b->fd, b->shape, slot_of(b->order[k]), b->count, &i);
 		put_u32(slot, i);
 	}
 	return rc;
@@ -202,7 +218,7 @@ static enum rc link_entries(struct batch *b)
 	struct page p;
 
 	for (size_t k = 0, end; k < b->n; k = end) {
-		enum rc rc = page_read(b, b->order[k] >> 32, &p);
+		enum rc rc = page_read(b, page_of(b->order[k]), &p);
 
 		end = page_end(b, k);
 		if (rc == RC_OK)
@@ -210,11 +226,12 @@ static enum rc link_entries(struct batch *b)
 		if (rc != RC_OK)
 			return rc;
 		for (; k < end; k++) {
-			uint32_t record = (uint32_t)b->order[k], previous = get_u32(page_slot(b, &p, record));
+			uint8_t *slot = page_slot(&p, b->order[k]);
+			uint32_t record = (uint32_t)b->order[k], previous = get_u32(slot);
 
 			b->h.slots_used += previous == 0;
 			put_u32(b->entries + (size_t)record * INDEX_ENTRY_BYTES + 16, previous);
-			put_u32(page_slot(b, &p, record), b->count + record);
+			put_u32(slot, b->count + record);
 		}
 	}
 	return RC_OK;
@@ -225,10 +242,10 @@ static enum rc write_slots(const struct batch *b)
 	struct page p;
 
 	for (size_t k = 0, end; k < b->n; k = end) {
-		enum rc rc = page_read(b, b->order[k] >> 32, &p);
+		enum rc rc = page_read(b, page_of(b->order[k]), &p);
 
 		for (end = page_end(b, k); k < end; k++)
-			put_u32(page_slot(b, &p, (uint32_t)b->order[k]), b->count + (uint32_t)b->order[k]);
+			put_u32(page_slot(&p, b->order[k]), b->count + (uint32_t)b->order[k]);
 		if (rc == RC_OK)
 			rc = io_write_at(b->fd, p.bytes, p.len, p.at);
 		if (rc != RC_OK)
@@ -263,9 +280,9 @@ static void fill_entries(struct batch *b)
 		b->h.count++;
 		b->h.end_at = r->at;
 		b->h.end_ms = r->store_ms;
-		b->order[i] = (uint64_t)(slot_at(slot_of(b, (uint32_t)i)) / PAGE) << 32 | i;
+		b->order[i] = (uint64_t)(r->hash % b->shape.slots) << 32 | i;
 	}
-	qsort(b->order, b->n, sizeof(*b->order), by_number);
+	sort_by_slot(b);
 }
 
 enum rc index_file_append(int fd, struct index_shape shape, struct index_header *h, const struct index_record *records, size_t n)
@@ -276,6 +293,7 @@ enum rc index_file_append(int fd, struct index_shape shape, struct index_header 
 	if (n == 0)
 		return RC_OK;
 	b.order = mem_alloc(n * sizeof(*b.order));
+	b.spare = mem_alloc(n * sizeof(*b.spare));
 	b.entries = mem_alloc(n * INDEX_ENTRY_BYTES);
 	fill_entries(&b);
 	rc = link_entries(&b);
@@ -294,6 +312,7 @@ enum rc index_file_append(int fd, struct index_shape shape, struct index_header 
 	if (rc == RC_OK)
 		*h = b.h;
 	free(b.order);
+	free(b.spare);
 	free(b.entries);
 	return rc;
 }
