@@ -31,7 +31,7 @@ static const char usage[] =
 	"                            stall is not hidden; default: closed loop, the next request when an answer has come\n"
 	"      --consumers N         connections that consume (pingpong, mixed); default 1\n"
 	"messages\n"
-	"  -t, --topic NAME          default BenchmarkTest; it is made when the broker makes topics by itself\n"
+	"  -t, --topic NAME          default BenchmarkTest; made first when it is not there\n"
 	"      --topics N            topics NAME-0 ... NAME-(N-1); default 1\n"
 	"  -q, --queues N            queues of each topic to use; default 4\n"
 	"  -s, --size BYTES          body, or a mix with shares: 128:70,1024:25,65536:5; default 1024\n"

@@ -15,7 +15,10 @@ from rows import MANY_TOPICS, ROWS, STAGES, WARM_UP
 
 WARM_UP_TRIES = 3
 WARM_UP_LEAST_CPU = 0.3                 # of a processor, on the average: less has not been compiled enough, and comes again
-BOOT_ESTIMATE, TURN_ESTIMATE = 8, 1.5   # seconds beside the loads themselves: of a stage, of a turn
+BOOT_ESTIMATE, TURN_ESTIMATE = 8, 0.8   # seconds beside the loads themselves: of a stage, of a turn
+
+
+STALL = re.compile("a turn took .*")    # of more than 5 ms; not each has a line of its own (base/stall.h)
 
 
 class Pace:
@@ -210,7 +213,7 @@ class Bench:
                 self.warm_up(make, "async")
                 self.say(f"-- {name}: {seconds} s of {' '.join(row.load)}")
                 found[name] = self.measure(make, self.command(row.load, make.broker, seconds, 5), seconds + 5)
-                stalls += make.broker_log(re.compile("stall")) if name == "fusee" else []
+                stalls += make.broker_log(STALL) if name == "fusee" else []
             finally:
                 make.close()
         return found, stalls

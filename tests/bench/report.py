@@ -1,5 +1,6 @@
 """From what the rounds told to tables: medians, ratios with their spread, goals."""
 
+import re
 from statistics import median
 
 MARKS = ("<!-- {}: ./dev bench writes what stands between these lines -->", "<!-- end of {} -->")
@@ -151,7 +152,8 @@ def tail_markdown(found, seconds, stalls, how):
              f"Open loop, 10,000 messages a second of 1 KB for {seconds} s, each make alone:",
              markdown_table(["figure", *(names[m] for m in found)], body)]
     if "fusee" in found:
-        parts.append(f"fusee's log tells {len(stalls)} turns that stalled" + (":" if stalls else "."))
+        count = len(stalls) + sum(int(m) for line in stalls for m in re.findall(r"(\d+) like it before", line))
+        parts.append(f"Turns of fusee's loop that took over 5 ms, by its log: {count}" + (", of which these have a line:" if stalls else "."))
         parts.append("\n".join("    " + line for line in stalls[:STALLS_SHOWN]))
     return "\n\n".join(p for p in parts if p)
 

@@ -84,6 +84,8 @@ ROWS = [
          Figure("cpu_us_per_scanned", "broker CPU, us each", False, 0, 0, 3)],
         prepare=[*TAGGED, "TaggedSql"], not_served="fusee"),
     Row("transactions, 1 x 64", "async", ["produce", "-i", "64", "--transaction", "-t", "Transactions"], [rate(), cpu()], is_default=False),
+    Row("transactions from end to end, 500/s", "async", ["mixed", "-r", "500", "-i", "64", "--transaction", "-t", "TransactionsSeen"],
+        [Figure("p99_us", "p99 from half message to consumer, us"), Figure("p50_us", "median, us"), cpu()]),
     Row("Java client, 64 threads send", "async", ["send", "64", "JavaSend"], [rate(1.7), cpu(), Figure("p99_us", "p99, us")],
         kind="java"),
     Row("Java client, 64 threads send, push consumer", "async", ["push", "64", "JavaPush"],
