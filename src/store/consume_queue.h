@@ -71,6 +71,8 @@ enum rc consume_queue_put(struct store_queue *q, int64_t queue_offset, int64_t a
 
 /* Forget all entries, remove the files (blocks; recovery): the next put may begin anywhere. */
 enum rc consume_queue_reset(struct store_queue *q);
+/* What stands at i is no entry of this queue: a power failure took a part of it, or the message that it points at (blocks; recovery). */
+bool consume_queue_is_wreck(struct store_queue *q, int64_t i, struct queue_entry e);
 
 /* Up to `max` entries from queue offset `from` on (>= first, < end), encoded, contiguous in *entries: inside the tail, or read into
  * `scratch` (max * 20 bytes). Returns RC_OK and *count >= 1; RC_NOT_FOUND outside of what is there; RC_PENDING: nowait, and the

@@ -296,17 +296,17 @@ static enum rc fill_gap(struct recovery *r, struct store_queue *q, const struct 
 	return RC_OK;
 }
 
-/* An entry that this walk made may be made anew (a damaged message took its place); an older one is right. A queue without any begins
- * earlier: retention was stopped between its files and the log's. */
+/* An entry that this walk made may be made anew (a damaged message took its place), and what a power failure left of one; an older one is
+ * right. A queue without any begins earlier: retention was stopped between its files and the log's. */
 static enum rc take_place(struct recovery *r, struct store_queue *q, const struct message *m)
 {
 	struct queue_entry e;
 
 	if (q->end == q->first && m->queue_offset >= 0 && q->end - m->queue_offset <= GAP_MAX)
 		return consume_queue_reset(q);
-	if (m->queue_offset < 0 || consume_queue_entry(q, m->queue_offset, &e) != RC_OK || e.at < r->start)
+	if (m->queue_offset < 0 || consume_queue_entry(q, m->queue_offset, &e) != RC_OK)
 		return suspect(r, m);
-	return RC_OK;
+	return e.at >= r->start || consume_queue_is_wreck(q, m->queue_offset, e) ? RC_OK : suspect(r, m);
 }
 
 /* What stands in front of the first message of a whole log points below it, or was lost with the power before retention took its messages. */
