@@ -147,10 +147,10 @@ enum outcome handle_heartbeat(struct request *req)
 	if (rc == RC_OK) {
 		rc = join_all(&hb, tree);
 		json_free(tree);
+		if (rc == RC_TOO_BIG)
+			return reply_error(req, SYSTEM_BUSY,
+					   "heartbeat: more groups, topics or tags, or longer ones, than this broker takes");
 	}
-	if (rc == RC_TOO_BIG)
-		return reply_error(req, SYSTEM_BUSY,
-				   "heartbeat: more groups, topics or tags, or longer ones, than this broker takes");
 	if (rc != RC_OK)
 		return reply_error(req, SYSTEM_ERROR, "heartbeat: the body is not HeartbeatData: %s", rc_text(rc));
 	is_sub_change = hb.fingerprint == 0 || hb.is_sub_changed;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_read.h"
 #include "base/mem.h"
 #include "broker/client_table.h"
 #include "broker/group_table.h"
@@ -64,6 +65,22 @@ static const struct {
 	int fingerprint;
 	const char *sub_change;
 } v2[] = {{"first", 7, "true"}, {"same", 7, "false"}, {"another", 8, "true"}, {"same again", 8, "false"}, {"v1", 0, "true"}};
+
+/* Not "more than this broker takes". */
+START_TEST(what_is_no_heartbeat_is_said_so)
+{
+	char deep[2 * (JSON_READ_DEPTH_MAX + 1) + 1] = "";
+	struct sim_answer *a;
+
+	memset(deep, '[', JSON_READ_DEPTH_MAX + 1);
+	memset(deep + JSON_READ_DEPTH_MAX + 1, ']', JSON_READ_DEPTH_MAX + 1);
+	a = heartbeat_json(client, deep);
+	ck_assert_int_eq(a->cmd.code, SYSTEM_ERROR);
+	ck_assert_ptr_nonnull(memmem(a->cmd.remark.at, a->cmd.remark.len, "not HeartbeatData", 17));
+	a = heartbeat_json(client, "{\"clientID\":");
+	ck_assert_int_eq(a->cmd.code, SYSTEM_ERROR);
+}
+END_TEST
 
 START_TEST(heartbeat_v2_says_whether_the_subscriptions_changed)
 {
@@ -569,6 +586,7 @@ Suite *suite_clients(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, heartbeat_answer_has_version_and_v2_flags);
 	tcase_add_test(tc, first_heartbeat_makes_group_and_retry_topic);
+	tcase_add_test(tc, what_is_no_heartbeat_is_said_so);
 	tcase_add_test(tc, heartbeat_v2_says_whether_the_subscriptions_changed);
 	tcase_add_test(tc, heartbeat_without_sub_keeps_the_stored_ones);
 	tcase_add_test(tc, a_member_whose_pull_is_too_new_is_asked_for_its_subscriptions);
