@@ -445,6 +445,8 @@ static enum rc walk_from(struct recovery *r, int64_t start, bool check_crc)
 	r->end = start;
 	r->hole = -1;
 	r->walks++;
+	r->newest_ms = 0; /* of this walk: behind a hole no message counts that is older */
+	r->last_message = -1;
 	r->messages = r->damaged = 0;
 	r->s->before_hole_count = 0;
 	r->is_behind_hole = false;
